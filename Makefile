@@ -1,0 +1,57 @@
+PYTHON ?= python3
+PORT ?= 8000
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+SOURCES := accounts django_project messaging orders realtime tests manage.py
+
+.PHONY: run test check format lock graphiql clean
+
+run: .venv/run .env ## Serve the demo on http://127.0.0.1:8000, PORT=… elsewhere
+	@$(BIN)/python manage.py demo $(PORT)
+
+test: .venv/dev ## Run all tests
+	@mkdir -p build
+	$(BIN)/python -m pytest $(ARGS)
+
+check: export DEBUG = 1
+check: export SECRET_KEY = check
+check: .venv/dev ## Lint, types, layers, migrations, Django's checks
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py check
+
+format: .venv/dev ## Put the source in its form
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+lock: .venv/dev ## Pin the newest versions that pyproject.toml admits
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		--custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		--group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+graphiql: ## Rebuild static/graphiql/ from graphiql/ (needs Node.js)
+	cd graphiql && npm ci && npm run build
+
+clean: ## Remove what was made, but for the database
+	rm -rf .venv build staticfiles .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage
+
+# The marker files say which of the lock files the virtual environment holds.
+.venv/run: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Clew needs Python 3.11 or newer; this is %s. Name another: make PYTHON=python3.12 …" % sys.version.split()[0])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing what Clew needs into .venv …"
+	@$(PIP) install --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/dev: requirements-dev.lock .venv/run
+	@echo "Installing what the tests need into .venv …"
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# Settings of this checkout: development, with a secret of its own.
+.env:
+	@$(PYTHON) -c 'import secrets; print("DEBUG=1\nSECRET_KEY=" + secrets.token_urlsafe(50))' > $@

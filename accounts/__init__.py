@@ -1,0 +1,1 @@
+"""Who is who: users, login, and who is asking."""

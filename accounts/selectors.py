@@ -1,0 +1,26 @@
+"""Reads of users."""
+
+from collections.abc import Iterable
+
+from django.contrib.auth import authenticate
+
+from accounts.identifiers import parse_id
+from accounts.models import User
+
+
+def user_id(username: str) -> str | None:
+    """Return the id of the user of that name."""
+    pk = User.objects.filter(username=username).values_list("pk", flat=True).first()
+    return None if pk is None else str(pk)
+
+
+def users_by_id(ids: Iterable[str]) -> dict[str, User]:
+    """Return the users that exist of these ids, in one query."""
+    pks = {pk: text for text in ids if (pk := parse_id(text)) is not None}
+    return {pks[pk]: user for pk, user in User.objects.in_bulk(list(pks)).items()}
+
+
+def user_with_password(username: str, password: str) -> User | None:
+    """Return the active user whose password this is."""
+    user = authenticate(username=username, password=password)
+    return user if isinstance(user, User) else None

@@ -1,0 +1,65 @@
+"""Who is asking: the user of the session cookie, or of a login on this connection."""
+
+from collections.abc import Collection
+from typing import Any
+
+from ariadne import SchemaBindable
+from channels.auth import login as login_session
+from django.conf import settings
+from graphql import GraphQLError, GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
+from graphql.type import GraphQLFieldResolver
+
+from accounts.models import User
+
+Info = GraphQLResolveInfo[dict[str, Any]]
+"""What resolvers learn of their execution; the context holds Ariadne's `request`."""
+
+
+def viewer(info: Info) -> User | None:
+    """Return the user who asks, None when that is nobody in particular."""
+    user = info.context["request"].scope.get("user")
+    return user if user is not None and user.is_authenticated else None
+
+
+async def log_in(info: Info, user: User) -> None:
+    """Make this connection the user's; over HTTP the answer sets the session cookie."""
+    scope = info.context["request"].scope
+    if scope["type"] == "http":
+        await login_session(scope, user, backend="django.contrib.auth.backends.ModelBackend")
+    else:
+        scope["user"] = user
+
+
+class RequireViewer(SchemaBindable):
+    """Puts the question "may anonymous callers do this?" before every root field.
+
+    Bind it after all resolvers. Only the fields named here, and in demo mode all,
+    are open to callers who have not logged in.
+    """
+
+    def __init__(self, *, public: Collection[str]) -> None:
+        self._public = frozenset(public)
+
+    def bind_to_schema(self, schema: GraphQLSchema) -> None:
+        """Wrap the resolvers and sources of Query, Mutation and Subscription."""
+        for root in (schema.query_type, schema.mutation_type, schema.subscription_type):
+            if root is not None:
+                self._guard_fields(root)
+
+    def _guard_fields(self, root: GraphQLObjectType) -> None:
+        for name, field in root.fields.items():
+            if name in self._public:
+                continue
+            if field.subscribe is not None:
+                field.subscribe = _guarded(field.subscribe)
+            elif field.resolve is not None:
+                field.resolve = _guarded(field.resolve)
+
+
+def _guarded(resolve: GraphQLFieldResolver) -> GraphQLFieldResolver:
+    def guarded(root: Any, info: Info, **args: Any) -> Any:
+        if viewer(info) is None and not settings.CLEW_DEMO:
+            raise GraphQLError("Log in first.", extensions={"code": "UNAUTHENTICATED"})
+        return resolve(root, info, **args)
+
+    return guarded

@@ -1,0 +1,1 @@
+"""The composition: settings, schema, URLs, ASGI application; nothing of a domain."""

@@ -1,0 +1,37 @@
+"""Data to look at, loaded on the first start of `make run`."""
+
+from secrets import token_urlsafe
+
+from accounts.models import User
+from messaging.services import send_message, write_in_room
+from orders.models import Order
+from realtime.publishing import transactional
+
+PASSWORD = "pass"  # noqa: S105  (of the two demo users; the admin's is random)
+
+
+@transactional
+def load_demo() -> str | None:
+    """Load users, messages, a room and orders; return the admin's password.
+
+    Does nothing and returns None where there are users already.
+    """
+    if User.objects.exists():
+        return None
+    one, two = (
+        User.objects.create_user(name, f"{name}@example.org", PASSWORD)
+        for name in ("user_one", "user_two")
+    )
+    admin_password = token_urlsafe(9)
+    User.objects.create_superuser("admin", "admin@example.org", admin_password)
+    send_message(sender_id=str(one.pk), recipient_id=str(two.pk), content="Is the yarn here yet?")
+    send_message(sender_id=str(two.pk), recipient_id=str(one.pk), content="It left this morning.")
+    write_in_room(sender=one, room="kittens", text="Who has seen my ball of thread?")
+    write_in_room(sender=two, room="kittens", text="It rolled under the sofa.")
+    for user, description, state in (
+        (one, "Red thread, 100 m", Order.State.PAID),
+        (two, "Two balls of wool", Order.State.UNPAID),
+        (one, "A labyrinth, medium", Order.State.UNPAID),
+    ):
+        Order.objects.create(user=user, description=description, state=state)
+    return admin_password

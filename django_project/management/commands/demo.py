@@ -1,0 +1,51 @@
+"""The command behind `make run`."""
+
+import os
+import socket
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management import BaseCommand, CommandError, call_command
+from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
+
+from django_project.demo import PASSWORD, load_demo
+
+
+class Command(BaseCommand):
+    """Serves the demo."""
+
+    help = "Migrate, load demo data on the first start, and serve with reload."
+    requires_system_checks = []  # `runserver` makes them
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the port."""
+        parser.add_argument("port", type=int, nargs="?", default=8000)
+
+    def handle(self, *, port: int, **_: Any) -> None:
+        """Run until interrupted."""
+        if not settings.CLEW_DEMO:
+            raise CommandError("Demo mode is off: set DEBUG=1 or CLEW_DEMO=1 for the demo.")
+        if DJANGO_AUTORELOAD_ENV not in os.environ:  # once, not at every reload
+            self._check_port(port)
+            call_command("migrate", verbosity=0)
+            if password := load_demo():
+                self.stdout.write(
+                    "Demo data was loaded. Users user_one and user_two have the password "
+                    f"{PASSWORD!r}.\nThe user admin has the password {password!r}; "
+                    "it is shown only now."
+                )
+            self.stdout.write(f"Open http://127.0.0.1:{port}/")
+        call_command("runserver", f"127.0.0.1:{port}")
+
+    def _check_port(self, port: int) -> None:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except (OSError, OverflowError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "no such port"
+                raise CommandError(
+                    f"Port {port} cannot be used ({reason}). "
+                    f"Choose another: make run PORT={port % 65535 + 1}"
+                ) from None

@@ -1,0 +1,14 @@
+"""What Django serves; /graphql/ is routed in asgi.py."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from django_project import views
+
+urlpatterns = [
+    path("", views.start, name="start"),
+    path("docs/", views.page, name="docs"),
+    path("docs/<slug:name>.md", views.page, name="docs-page"),
+    path("admin/", admin.site.urls),
+    path("", include("messaging.urls")),
+]

@@ -1,0 +1,37 @@
+"""Messages and rooms in the admin."""
+
+from django.contrib import admin
+
+from messaging.models import Message, Room, RoomMessage
+
+
+@admin.register(Message)
+class MessageAdmin(admin.ModelAdmin):
+    """Direct messages."""
+
+    list_display = ("id", "sender", "recipient", "content", "created_at")
+    list_filter = ("created_at",)
+    list_select_related = ("sender", "recipient")
+    search_fields = ("content", "sender__username", "recipient__username")
+    autocomplete_fields = ("sender", "recipient")
+    date_hierarchy = "created_at"
+
+
+@admin.register(Room)
+class RoomAdmin(admin.ModelAdmin):
+    """Rooms."""
+
+    list_display = ("name", "created_at")
+    search_fields = ("name",)
+
+
+@admin.register(RoomMessage)
+class RoomMessageAdmin(admin.ModelAdmin):
+    """What is written in rooms."""
+
+    list_display = ("id", "room", "sender", "text", "created_at")
+    list_filter = ("room", "created_at")
+    list_select_related = ("room", "sender")
+    search_fields = ("text", "sender__username")
+    autocomplete_fields = ("room", "sender")
+    date_hierarchy = "created_at"

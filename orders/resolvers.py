@@ -1,0 +1,32 @@
+"""The GraphQL of orders: queries."""
+
+from typing import Any
+
+from ariadne import ObjectType, QueryType
+
+from accounts.models import User
+from accounts.viewer import Info
+from orders import selectors
+from orders.models import Order
+from realtime.database import in_database
+
+query = QueryType()
+order = ObjectType("Order")
+
+
+@query.field("getOrders")
+async def resolve_orders(_: Any, info: Info) -> list[Order]:
+    return await in_database(selectors.orders)()
+
+
+@order.field("user")
+def resolve_user(order: Order, info: Info) -> User | None:
+    return order.user if order.user_id is not None else None
+
+
+@order.field("deleted")
+def resolve_deleted(order: Order, info: Info) -> bool:
+    return order._state.adding
+
+
+bindables = (query, order)

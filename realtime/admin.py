@@ -1,0 +1,42 @@
+"""The log in the admin, to look at."""
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+
+from realtime.models import Event, Topic
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Shows rows that nobody may change by hand: offsets must stay without holes."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        """Refuse."""
+        return False
+
+
+@admin.register(Topic)
+class TopicAdmin(ReadOnlyAdmin):
+    """Topics."""
+
+    list_display = ("name", "offset", "epoch")
+    search_fields = ("name",)
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    """Events."""
+
+    list_display = ("topic_id", "offset", "kind", "object_id", "created_at")
+    list_filter = ("kind", "created_at")
+    search_fields = ("topic__name", "object_id")
+    date_hierarchy = "created_at"
+    show_full_result_count = False

@@ -1,0 +1,40 @@
+"""The ASGI application: Ariadne's GraphQL with our handlers."""
+
+from collections.abc import Collection
+
+from ariadne.asgi import GraphQL
+from ariadne.explorer import Explorer
+from ariadne.types import ContextValue
+from graphql import GraphQLSchema
+
+from realtime.errors import muted, report_error
+from realtime.transports.http import HTTPHandler
+from realtime.transports.websocket import WebSocketHandler
+
+
+def graphql_app(
+    schema: GraphQLSchema,
+    *,
+    allowed_origins: Collection[str] = (),
+    context_value: ContextValue | None = None,
+    debug: bool = False,
+    explorer: Explorer | None = None,
+    introspection: bool = True,
+) -> GraphQL:
+    """Return an application that serves a schema over HTTP and WebSocket.
+
+    `allowed_origins` are the foreign origins whose pages may open a WebSocket;
+    for HTTP put CORS middleware around the application. `debug` shows clients the
+    tracebacks of unexpected errors, which are otherwise masked.
+    """
+    return GraphQL(
+        schema,
+        context_value=context_value,
+        debug=debug,
+        introspection=introspection,
+        explorer=explorer,
+        logger=muted,
+        error_formatter=report_error,
+        http_handler=HTTPHandler(),
+        websocket_handler=WebSocketHandler(allowed_origins=allowed_origins),
+    )

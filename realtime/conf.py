@@ -1,0 +1,60 @@
+"""The engine's settings: the REALTIME dictionary of the Django settings, with defaults."""
+
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.core.signals import setting_changed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What REALTIME may hold; each key there is the upper-case name of a field here."""
+
+    channel_layer: str = "default"
+    """Alias in CHANNEL_LAYERS of the layer that carries doorbells and broadcasts."""
+
+    doorbell_groups: int = 8
+    """Groups onto which topics are hashed; the same in every process."""
+
+    sweep_interval: float = 1.0
+    """Seconds between looks at the heads of all followed topics."""
+
+    database_threads: int = 4
+    """Threads that do a process's database work; each may hold one connection."""
+
+    read_batch: int = 500
+    """Events that one read of the log returns at most."""
+
+    buffer_size: int = 256
+    """Events that wait for one subscription; beyond them it falls back to reading the log."""
+
+    connection_init_timeout: float = 3.0
+    """Seconds a WebSocket client has to send `connection_init`."""
+
+
+@cache
+def get_settings() -> Settings:
+    """Return the settings in force; unknown keys are reported by the system checks."""
+    return Settings(**{name: value for name, value in _given().items() if name in NAMES})
+
+
+NAMES = frozenset(field.name for field in fields(Settings))
+
+
+def unknown_keys() -> list[str]:
+    """Return the keys of REALTIME that mean nothing."""
+    return sorted(name.upper() for name in _given().keys() - NAMES)
+
+
+def _given() -> dict[str, Any]:
+    return {key.lower(): value for key, value in getattr(settings, "REALTIME", {}).items()}
+
+
+def _reset(*, setting: str, **_: Any) -> None:
+    if setting == "REALTIME":
+        get_settings.cache_clear()
+
+
+setting_changed.connect(_reset)

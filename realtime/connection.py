@@ -1,0 +1,125 @@
+"""One WebSocket: its protocol, its operations, its timer."""
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import aclosing, suppress
+from inspect import isawaitable
+from typing import Any
+
+import orjson
+from ariadne.asgi.handlers import GraphQLWebsocketHandlerBase
+from graphql import GraphQLError
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from realtime.conf import get_settings
+from realtime.execution import RequestError, results
+from realtime.protocols.close_codes import Close
+from realtime.protocols.graphql_transport_ws import (
+    Complete,
+    ConnectionInit,
+    Event,
+    Frame,
+    GraphQLTransportWS,
+    Subscribe,
+)
+
+
+class Connection:
+    """Serves one accepted WebSocket until it ends; then all that it started has ended."""
+
+    def __init__(self, handler: GraphQLWebsocketHandlerBase, websocket: WebSocket) -> None:
+        self._handler = handler
+        self._websocket = websocket
+        self._protocol = GraphQLTransportWS()
+        self._operations: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self) -> None:
+        """Receive until the peer or the protocol closes the connection."""
+        self._spawn(self._time_init(), "init-timeout")
+        try:
+            while True:
+                message = await self._websocket.receive()
+                if message["type"] == "websocket.disconnect":
+                    break
+                data = message.get("text")
+                await self._act(self._protocol.receive(message["bytes"] if data is None else data))
+        finally:
+            tasks = list(self._tasks)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if self._handler.on_disconnect:
+                await _called(self._handler.on_disconnect(self._websocket))
+
+    async def _act(self, events: Iterable[Event]) -> None:
+        for event in events:
+            match event:
+                case Frame(text=text):
+                    await self._send({"type": "websocket.send", "text": text})
+                case Close(code, reason):
+                    for task in self._operations.values():
+                        task.cancel()
+                    await self._send({"type": "websocket.close", "code": code, "reason": reason})
+                case ConnectionInit(payload=payload):
+                    self._spawn(self._judge(payload), "init")
+                case Subscribe(id=id, payload=payload):
+                    self._operations[id] = self._spawn(
+                        self._operate(id, dict(payload)), f"operation {id:.60}"
+                    )
+                case Complete(id=id):
+                    self._operations.pop(id).cancel()
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        if self._websocket.application_state is WebSocketState.CONNECTED:
+            with suppress(WebSocketDisconnect):  # `receive` learns of it, too
+                await self._websocket.send(message)
+
+    async def _time_init(self) -> None:
+        await asyncio.sleep(get_settings().connection_init_timeout)
+        await self._act(self._protocol.init_timed_out())
+
+    async def _judge(self, payload: Any) -> None:
+        answer = None
+        if self._handler.on_connect:
+            try:
+                answer = await _called(self._handler.on_connect(self._websocket, payload))
+            except Exception as error:
+                reason = error.message if isinstance(error, GraphQLError) else "Forbidden"
+                await self._act(self._protocol.refuse(reason))
+                return
+        await self._act(self._protocol.accept(answer if isinstance(answer, dict) else None))
+
+    async def _operate(self, id: str, payload: dict[str, Any]) -> None:
+        try:
+            async with aclosing(results(self._handler, self._websocket, payload)) as stream:
+                async for result in stream:
+                    await self._act(self._protocol.next(id, _json(result)))
+        except RequestError as error:
+            await self._end(id, self._protocol.error(id, _json(error.errors)))
+        except Exception as error:
+            fault = GraphQLError(str(error), original_error=error)
+            errors = [self._handler.error_formatter(fault, self._handler.debug)]
+            await self._end(id, self._protocol.error(id, _json(errors)))
+        else:
+            await self._end(id, self._protocol.complete(id))
+
+    async def _end(self, id: str, events: list[Event]) -> None:
+        # The id is free from here on: a new operation may take it while this frame is sent.
+        if self._operations.get(id) is asyncio.current_task():
+            del self._operations[id]
+        await self._act(events)
+
+    def _spawn(self, coroutine: Any, name: str) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.create_task(coroutine, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+async def _called(value: Any) -> Any:
+    return await value if isawaitable(value) else value
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value, default=str).decode()

@@ -1,0 +1,30 @@
+"""The way from async code to the ORM: one bounded pool of long-lived threads."""
+
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, ParamSpec, TypeVar
+
+from channels.db import database_sync_to_async
+
+from realtime.conf import get_settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def in_database(function: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
+    """Make a sync function awaitable; it runs on a thread of the database pool.
+
+    The threads live as long as the process, so their connections are reused as
+    far as CONN_MAX_AGE allows.
+    """
+    hop: Callable[P, Coroutine[Any, Any, R]] = database_sync_to_async(
+        function, thread_sensitive=False, executor=_pool()
+    )
+    return hop
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(get_settings().database_threads, thread_name_prefix="database")

@@ -1,0 +1,223 @@
+"""The doorbell: hints that a log has grown, and broadcasts that no log keeps.
+
+A ring says "topic X is at offset N". Lost, late or doubled rings change nothing but
+latency. Topics are hashed onto a few groups that every process joins once, so that
+memberships neither grow nor churn with topics. Listeners in this process are told
+directly; the channel layer carries the rest to other processes.
+"""
+
+import asyncio
+import atexit
+import logging
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from secrets import token_hex
+from typing import Any
+from zlib import crc32
+
+from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
+
+from realtime.conf import get_settings
+
+logger = logging.getLogger("realtime.doorbell")
+
+ORIGIN = token_hex(8)
+"""This process, so that it knows its own messages when the layer returns them."""
+
+SEND_TIMEOUT = 2.0
+"""Seconds after which a message is given up; for rings, the sweep finds what it would have told."""
+
+REJOIN_INTERVAL = 3600.0
+"""Seconds between joins of the groups: memberships expire, by default after a day."""
+
+WAITING_BROADCASTS = 1000
+"""Broadcasts that wait for the layer; the oldest is dropped first, they are at most once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What one delivery of the doorbell tells: new heads (offset, epoch), and broadcasts."""
+
+    heads: Mapping[str, tuple[int, str]]
+    broadcasts: tuple[tuple[str, Any], ...] = ()
+
+
+Hear = Callable[[Message], None]
+
+
+def ring(heads: Mapping[str, tuple[int, str]]) -> None:
+    """Tell every process that these topics have new heads. Returns at once, never raises."""
+    _tell(Message(heads=heads))
+
+
+def broadcast(topic: str, payload: Any) -> None:
+    """Send a JSON value to the present listeners of a topic: at most once, never replayed."""
+    _tell(Message(heads={}, broadcasts=((topic, payload),)))
+
+
+def _tell(message: Message) -> None:
+    with _listeners_lock:
+        listeners = tuple(_listeners.items())
+    for hear, loop in listeners:
+        with suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(hear, message)
+    if _layer() is not None:
+        _outgoing.put(message)
+
+
+_listeners: dict[Hear, asyncio.AbstractEventLoop] = {}
+_listeners_lock = threading.Lock()
+
+
+def attach(hear: Hear) -> None:
+    """Have `hear` called on the running event loop with what this process tells."""
+    with _listeners_lock:
+        _listeners[hear] = asyncio.get_running_loop()
+
+
+def detach(hear: Hear) -> None:
+    """End what `attach` began."""
+    with _listeners_lock:
+        _listeners.pop(hear, None)
+
+
+async def receive(hear: Hear) -> None:
+    """Call `hear` with what other processes tell, until cancelled.
+
+    A layer that fails is tried again: meanwhile the sweep alone finds new events.
+    """
+    layer = _layer()
+    if layer is None:
+        return
+    while True:
+        try:
+            await _receive(layer, hear)
+        except Exception as error:
+            _reachable.lost(error)
+            await asyncio.sleep(get_settings().sweep_interval)
+
+
+async def _receive(layer: BaseChannelLayer, hear: Hear) -> None:
+    channel = await layer.new_channel("realtime.")
+    groups = [_group(number) for number in range(get_settings().doorbell_groups)]
+    try:
+        while True:
+            for group in groups:
+                await layer.group_add(group, channel)
+            _reachable.found()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(REJOIN_INTERVAL):
+                    while True:
+                        _hear_remote(hear, await layer.receive(channel))
+    finally:
+        with suppress(Exception):
+            for group in groups:
+                await layer.group_discard(group, channel)
+
+
+def _hear_remote(hear: Hear, message: Mapping[str, Any]) -> None:
+    if message["origin"] != ORIGIN:
+        hear(
+            Message(
+                heads={topic: (offset, epoch) for topic, (offset, epoch) in message["heads"]},
+                broadcasts=tuple((topic, payload) for topic, payload in message["broadcasts"]),
+            )
+        )
+
+
+def _layer() -> BaseChannelLayer | None:
+    """Return the layer, if it reaches other processes: the in-memory one does not."""
+    layer = get_channel_layer(get_settings().channel_layer)
+    return None if isinstance(layer, InMemoryChannelLayer) else layer
+
+
+def _group(number: int) -> str:
+    return f"realtime.doorbell.{number}"
+
+
+def _group_of(topic: str) -> str:
+    return _group(crc32(topic.encode()) % get_settings().doorbell_groups)
+
+
+class _Reachability:
+    """Says once that the layer was lost, and once that it is back."""
+
+    def __init__(self) -> None:
+        self._failing = False
+
+    def lost(self, error: Exception) -> None:
+        if not self._failing:
+            self._failing = True
+            logger.warning("The channel layer fails (%r): events arrive by the sweep alone.", error)
+
+    def found(self) -> None:
+        if self._failing:
+            self._failing = False
+            logger.info("The channel layer is back.")
+
+
+_reachable = _Reachability()
+
+
+class _Outgoing:
+    """Messages on their way to the layer, sent from a thread of its own.
+
+    Committing threads never wait for the layer. What comes while a send is under
+    way goes with the next, as one message a group.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._heads: dict[str, tuple[int, str]] = {}
+        self._broadcasts: deque[tuple[str, Any]] = deque(maxlen=WAITING_BROADCASTS)
+        self._scheduled = False
+        self._executor: ThreadPoolExecutor | None = None
+        self._runner: asyncio.Runner | None = None
+
+    def put(self, message: Message) -> None:
+        with self._lock:
+            self._heads.update(message.heads)
+            self._broadcasts.extend(message.broadcasts)
+            if self._scheduled:
+                return
+            self._scheduled = True
+            if self._executor is None:
+                self._executor = ThreadPoolExecutor(1, thread_name_prefix="doorbell")
+            self._executor.submit(self._send)
+
+    def _send(self) -> None:
+        with self._lock:
+            heads, self._heads = self._heads, {}
+            broadcasts = list(self._broadcasts)
+            self._broadcasts.clear()
+            self._scheduled = False
+        if self._runner is None:
+            self._runner = asyncio.Runner()
+            atexit.register(self._runner.close)
+        try:
+            self._runner.run(self._send_to_groups(heads, broadcasts))
+        except Exception as error:
+            _reachable.lost(error)
+
+    async def _send_to_groups(
+        self, heads: Mapping[str, tuple[int, str]], broadcasts: list[tuple[str, Any]]
+    ) -> None:
+        groups: dict[str, dict[str, Any]] = defaultdict(
+            lambda: {"type": "realtime", "origin": ORIGIN, "heads": [], "broadcasts": []}
+        )
+        for topic, head in heads.items():
+            groups[_group_of(topic)]["heads"].append([topic, [*head]])
+        for topic, payload in broadcasts:
+            groups[_group_of(topic)]["broadcasts"].append([topic, payload])
+        layer = _layer()
+        if layer is not None:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                for group, message in groups.items():
+                    await layer.group_send(group, message)
+
+
+_outgoing = _Outgoing()

@@ -1,0 +1,37 @@
+"""What clients and the log learn of an error."""
+
+import logging
+from secrets import token_hex
+from typing import Any
+
+from ariadne import format_error, unwrap_graphql_error
+from graphql import GraphQLError
+
+logger = logging.getLogger("realtime.errors")
+
+muted = logging.getLogger("realtime.muted")
+muted.setLevel(logging.CRITICAL + 1)
+"""For Ariadne, which would log each error a second time."""
+
+
+def report_error(error: GraphQLError, debug: bool = False) -> dict[str, Any]:
+    """Return an error as clients may see it; log it when it is a fault of ours.
+
+    An Ariadne ErrorFormatter. An exception that no resolver raised as a GraphQLError
+    is logged once, under an id that the client gets as `extensions.id`; outside debug
+    it learns nothing else of it.
+    """
+    cause = unwrap_graphql_error(error)
+    if cause is None or isinstance(cause, GraphQLError):
+        return format_error(error, False)
+    id = token_hex(8)
+    logger.error("%s %s", id, error.message, exc_info=cause)
+    formatted = format_error(error, debug)
+    if not debug:
+        formatted["message"] = "Internal server error"
+    formatted["extensions"] = {
+        **formatted.get("extensions", {}),
+        "code": "INTERNAL_SERVER_ERROR",
+        "id": id,
+    }
+    return formatted

@@ -1,0 +1,270 @@
+"""The hub: follows the log for one event loop and hands its events to subscriptions."""
+
+import asyncio
+import contextvars
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from time import monotonic
+from weakref import WeakKeyDictionary
+
+from django.db import InterfaceError, OperationalError
+
+from realtime import doorbell, log
+from realtime.conf import get_settings
+from realtime.database import in_database
+from realtime.exceptions import CursorExpiredError
+from realtime.log import Head
+from realtime.models import Event
+from realtime.subscription import Broadcasts, Delivery, Feed, Subscription
+
+logger = logging.getLogger("realtime.hub")
+
+
+@dataclass(eq=False, slots=True)
+class _Followed:
+    """A topic that somebody here subscribes to."""
+
+    position: int | None = None
+    """Offset up to which its events were handed out; None until its head was read."""
+    epoch: str = ""
+    heard: int = 0
+    """The highest offset that a doorbell or the sweep has told of."""
+    subscriptions: dict[Feed, set[Subscription]] = field(default_factory=dict)
+
+
+class Hub:
+    """Follows the log of the topics that have subscriptions, reading it once for all of them.
+
+    It runs while anyone subscribes. Get the running loop's own with `Hub.current()`.
+    """
+
+    def __init__(self) -> None:
+        self._followed: dict[str, _Followed] = {}
+        self._listeners: dict[str, set[Broadcasts]] = {}
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @classmethod
+    def current(cls) -> "Hub":
+        """Return the hub of the running event loop."""
+        loop = asyncio.get_running_loop()
+        hub = _hubs.get(loop)
+        if hub is None:
+            hub = _hubs[loop] = cls()
+        return hub
+
+    async def subscribe(self, topics: Collection[str], feed: Feed) -> Subscription:
+        """Return a live subscription: every event committed from now on will reach it."""
+        subscription = Subscription(self, topics, feed)
+        self._join(subscription)
+        try:
+            heads = await in_database(log.heads)(subscription.topics)
+            self._begin(heads)
+            subscription.begin({topic: head.offset for topic, head in heads.items()})
+        except BaseException:
+            await subscription.aclose()
+            raise
+        return subscription
+
+    def broadcasts(self, topic: str) -> Broadcasts:
+        """Return the ephemeral broadcasts of a topic from now on."""
+        listener = Broadcasts(self, topic)
+        self._listeners.setdefault(topic, set()).add(listener)
+        self._start()
+        return listener
+
+    def _start(self) -> None:
+        if not self._tasks:
+            doorbell.attach(self._hear)
+            # A fresh context: these tasks outlive the connection that happens to start them.
+            self._tasks = [
+                asyncio.create_task(coroutine, name=name, context=contextvars.Context())
+                for name, coroutine in (
+                    ("realtime-hub", self._follow()),
+                    ("realtime-doorbell", doorbell.receive(self._hear)),
+                )
+            ]
+
+    async def leave(self, member: Subscription | Broadcasts) -> None:
+        """Hand out nothing more to this member, and rest when it was the last. Idempotent."""
+        if isinstance(member, Subscription):
+            self._unfollow(member)
+        else:
+            self._ignore(member)
+        if not self._tasks or self._followed or self._listeners:
+            return
+        tasks, self._tasks = self._tasks, []
+        doorbell.detach(self._hear)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _join(self, subscription: Subscription) -> None:
+        for topic in subscription.topics:
+            followed = self._followed.setdefault(topic, _Followed())
+            followed.subscriptions.setdefault(subscription.feed, set()).add(subscription)
+        self._start()
+
+    def _unfollow(self, subscription: Subscription) -> None:
+        for topic in subscription.topics:
+            followed = self._followed.get(topic)
+            members = followed and followed.subscriptions.get(subscription.feed)
+            if not followed or not members:
+                continue  # never joined, or ended by `_fail`
+            members.discard(subscription)
+            if not members:
+                del followed.subscriptions[subscription.feed]
+            if not followed.subscriptions:
+                del self._followed[topic]
+
+    def _ignore(self, listener: Broadcasts) -> None:
+        if (listeners := self._listeners.get(listener.topic)) is not None:
+            listeners.discard(listener)
+            if not listeners:
+                del self._listeners[listener.topic]
+
+    def positions(self, topics: Collection[str]) -> dict[str, int]:
+        """Return how far the events of these topics were handed out."""
+        return {
+            topic: self._followed[topic].position or 0
+            for topic in topics
+            if topic in self._followed
+        }
+
+    def _begin(self, heads: Mapping[str, Head]) -> None:
+        """Start to follow topics of which no position was known, from the heads just read."""
+        for topic, head in heads.items():
+            followed = self._followed.get(topic)
+            if followed is not None and followed.position is None:
+                followed.position, followed.epoch = head
+                if followed.heard > head.offset:
+                    self._wake.set()
+
+    def _hear(self, message: doorbell.Message) -> None:
+        for topic, (offset, epoch) in message.heads.items():
+            if followed := self._followed.get(topic):
+                self._note(topic, followed, Head(offset, epoch))
+        for topic, payload in message.broadcasts:
+            for listener in self._listeners.get(topic, ()):
+                listener.push(payload)
+
+    def _note(self, topic: str, followed: _Followed, head: Head) -> None:
+        if followed.position is not None and head.epoch != followed.epoch:
+            if followed.epoch:
+                self._fail(topic, CursorExpiredError(topic))
+                return
+            followed.epoch = head.epoch
+        if head.offset > followed.heard:
+            followed.heard = head.offset
+            self._wake.set()
+
+    def _fail(self, topic: str, error: Exception) -> None:
+        """End the subscriptions of a topic whose log does not go on from where they stand."""
+        for members in self._followed.pop(topic).subscriptions.values():
+            for subscription in members:
+                subscription.fail(error)
+
+    async def _follow(self) -> None:
+        """Hand out what the doorbell tells of, and sweep for what it did not tell of."""
+        interval = get_settings().sweep_interval
+        sweep_at = monotonic() + interval
+        failing = False
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0, sweep_at - monotonic())):
+                    await self._wake.wait()
+            self._wake.clear()
+            try:
+                if monotonic() >= sweep_at:
+                    sweep_at = monotonic() + interval
+                    await self._sweep()
+                while behind := self._behind():
+                    await self._advance(behind)
+            except Exception:
+                # Nothing was handed out and no position moved: the next round reads it again.
+                if not failing:
+                    logger.exception("The log cannot be followed; trying again.")
+                failing = True
+                await asyncio.sleep(interval)
+                self._wake.set()
+            else:
+                if failing:
+                    logger.info("The log is followed again.")
+                failing = False
+
+    async def _sweep(self) -> None:
+        following = dict(self._followed)
+        if not following:
+            return
+        heads = await in_database(log.heads)(following)
+        for topic, followed in following.items():
+            if self._followed.get(topic) is not followed or followed.position is None:
+                continue
+            if heads[topic].offset < followed.position:
+                self._fail(topic, CursorExpiredError(topic))
+            elif heads[topic] != log.NOTHING:
+                self._note(topic, followed, heads[topic])
+
+    def _behind(self) -> dict[str, _Followed]:
+        return {
+            topic: followed
+            for topic, followed in self._followed.items()
+            if followed.position is not None and followed.heard > followed.position
+        }
+
+    async def _advance(self, behind: Mapping[str, _Followed]) -> None:
+        """Read one batch of events, load what the fields show of them, hand it out."""
+        positions = {topic: followed.position or 0 for topic, followed in behind.items()}
+        limit = get_settings().read_batch
+        events = await in_database(log.read)(positions, limit=limit)
+        by_topic = log.by_topic(events)
+        loaded = await self._load(by_topic)
+        for topic, followed in behind.items():
+            if self._followed.get(topic) is not followed:
+                continue
+            news = by_topic.get(topic, [])
+            if not log.continues(news, positions[topic]):
+                self._fail(topic, CursorExpiredError(topic))
+                continue
+            if not news:
+                if len(events) < limit:
+                    followed.heard = positions[topic]  # told of what the log does not hold
+                continue
+            followed.position = news[-1].offset
+            for feed, members in followed.subscriptions.items():
+                values = loaded.get(feed)
+                for subscription in members:
+                    if isinstance(values, Exception):
+                        subscription.fail(values)
+                    elif values is None:
+                        subscription.fall_behind()  # came after the values were loaded
+                    else:
+                        subscription.push(values.get(topic, ()))
+
+    async def _load(
+        self, by_topic: Mapping[str, list[Event]]
+    ) -> dict[Feed, dict[str, list[Delivery]] | Exception]:
+        """Load the values of each field once for all its subscriptions."""
+        wanted: dict[Feed, list[Event]] = defaultdict(list)
+        for topic, news in by_topic.items():
+            for feed in self._followed[topic].subscriptions if topic in self._followed else ():
+                wanted[feed] += news
+        loaded: dict[Feed, dict[str, list[Delivery]] | Exception] = {}
+        for feed, news in wanted.items():
+            try:
+                deliveries = await in_database(feed.values)(news)
+            except (OperationalError, InterfaceError):
+                raise  # the database, not the field: all is read again
+            except Exception as error:
+                loaded[feed] = error
+            else:
+                values = loaded[feed] = defaultdict(list)
+                for delivery in deliveries:
+                    values[delivery[0].topic_id].append(delivery)
+        return loaded
+
+
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

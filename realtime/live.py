@@ -1,0 +1,199 @@
+"""Live fields: subscription fields that show the changes of published models."""
+
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from inspect import iscoroutinefunction
+from typing import Any, Self, TypeVar
+
+from ariadne import SubscriptionType
+from graphql import GraphQLResolveInfo, GraphQLSchema
+
+from realtime.database import in_database
+from realtime.hub import Hub
+from realtime.models import Event
+from realtime.subscription import Broadcasts, Delivery, Subscription
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+Kind = Event.Kind
+
+
+class LiveField:
+    """One live field: how it finds its topics, and what it shows of their events."""
+
+    def __init__(
+        self,
+        topics: Callable[..., Any],
+        kinds: Collection[Kind],
+        initial: Callable[..., Any] | None,
+    ) -> None:
+        self._topics = topics
+        self._kinds = frozenset(kinds)
+        self._initial = initial
+        self.load: Callable[[list[str]], Mapping[Any, Any]] | None = None
+        self.gone: Callable[[list[Event]], Mapping[Any, Any]] | None = None
+
+    async def source(self, root: Any, info: GraphQLResolveInfo[Any], **args: Any) -> "LiveStream":
+        """Subscribe; when this returns, every later event will be delivered."""
+        topics = await _call(self._topics, root, info, **args)
+        subscription = await Hub.current().subscribe(
+            [topics] if isinstance(topics, str) else topics, self
+        )
+        try:
+            first = await _call(self._initial, root, info, **args) if self._initial else None
+        except BaseException:
+            await subscription.aclose()
+            raise
+        return LiveStream(subscription, first)
+
+    def values(self, events: Sequence[Event]) -> list[Delivery]:
+        """Load what the field shows of a batch of events, in one read for all objects.
+
+        An object that is no longer there is shown as `gone` has it, else not at all.
+        """
+        shown = [event for event in events if event.kind in self._kinds]
+        ids = {event.object_id for event in shown if event.kind != Kind.DELETED}
+        present = _by_id(self.load(list(ids))) if self.load and ids else {}
+        missing = [
+            event for event in shown if event.kind == Kind.DELETED or event.object_id not in present
+        ]
+        absent = _by_id(self.gone(missing)) if self.gone and missing else {}
+        return [
+            (event, value)
+            for event in shown
+            if (value := _value(event, present, absent)) is not None
+        ]
+
+
+class LiveStream:
+    """The values of one live field for one subscriber: an initial one, then one an event."""
+
+    def __init__(self, subscription: Subscription, first: Any | None) -> None:
+        self._subscription = subscription
+        self._first = first
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        _, value = await anext(self._subscription)
+        return value
+
+    async def aclose(self) -> None:
+        """End the subscription. Idempotent."""
+        await self._subscription.aclose()
+
+
+class LiveSubscriptionType(SubscriptionType):
+    """An Ariadne SubscriptionType whose fields can be live.
+
+    A live field has `topics` and `load`, perhaps `gone`, and an ordinary resolver that
+    is called with each loaded object. A field of ephemeral broadcasts has `broadcasts`
+    instead; plain `source` generators work beside them.
+
+    Functions given here may be sync, then they run in a database thread, or, but for
+    `load` and `gone`, async.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._live: dict[str, LiveField] = {}
+        self._loads: dict[str, Callable[[list[str]], Mapping[Any, Any]]] = {}
+        self._gone: dict[str, Callable[[list[Event]], Mapping[Any, Any]]] = {}
+
+    def topics(
+        self,
+        name: str,
+        *,
+        kinds: Iterable[Kind] = tuple(Kind),
+        initial: Callable[..., Any] | None = None,
+    ) -> Callable[[F], F]:
+        """Register what authorises a subscriber to a field and names the topics.
+
+        It is called as a resolver is and returns one topic or several, or raises a
+        GraphQLError. `kinds` are the kinds of event that the field shows. `initial`,
+        called likewise, returns a first value that is sent at once, or None.
+        """
+
+        def register(function: F) -> F:
+            self._live[name] = LiveField(function, tuple(kinds), initial)
+            return function
+
+        return register
+
+    def load(self, name: str) -> Callable[[F], F]:
+        """Register what reads the objects of a batch of events: ids (texts) to a mapping by id."""
+
+        def register(function: F) -> F:
+            self._loads[name] = function
+            return function
+
+        return register
+
+    def gone(self, name: str) -> Callable[[F], F]:
+        """Register what stands for objects that are deleted: their events to a mapping by id."""
+
+        def register(function: F) -> F:
+            self._gone[name] = function
+            return function
+
+        return register
+
+    def broadcasts(self, name: str) -> Callable[[F], F]:
+        """Register what authorises a subscriber and names the topic whose broadcasts it gets.
+
+        Called as `topics` is. What `doorbell.broadcast` sends there is delivered to
+        present subscribers, at most once, and never replayed.
+        """
+
+        def register(function: F) -> F:
+            async def source(root: Any, info: GraphQLResolveInfo[Any], **args: Any) -> Broadcasts:
+                return Hub.current().broadcasts(await _call(function, root, info, **args))
+
+            self._set_source(name, source)
+            return function
+
+        return register
+
+    def bind_to_schema(self, schema: GraphQLSchema) -> None:
+        """Give each live field its source. Raises ValueError for one that is half declared."""
+        for name in self._loads.keys() | self._gone.keys():
+            if name not in self._live:
+                raise ValueError(f"Live field {name!r} has no topics: use @….topics({name!r})")
+        for name, field in self._live.items():
+            if name not in self._loads:
+                raise ValueError(f"Live field {name!r} loads nothing: use @….load({name!r})")
+            field.load = self._loads[name]
+            field.gone = self._gone.get(name)
+            self._set_source(name, field.source)
+        super().bind_to_schema(schema)
+
+    def _set_source(self, name: str, source: Callable[..., Awaitable[AsyncIterator[Any]]]) -> None:
+        # Ariadne's type names generators; a coroutine lets subscribing end before the first event.
+        self.set_source(name, source)  # type: ignore[arg-type]
+
+
+async def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    if iscoroutinefunction(function):
+        return await function(*args, **kwargs)
+    return await in_database(function)(*args, **kwargs)
+
+
+def _by_id(objects: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(key): value for key, value in objects.items()}
+
+
+def _value(event: Event, present: Mapping[str, Any], absent: Mapping[str, Any]) -> Any | None:
+    if event.kind != Kind.DELETED and event.object_id in present:
+        return present[event.object_id]
+    return absent.get(event.object_id)

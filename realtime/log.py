@@ -1,0 +1,137 @@
+"""The log of events: appended in the transaction of the change, read by position."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from secrets import token_hex
+from typing import NamedTuple
+
+from django.db import connections, router, transaction
+from django.db.models import Q, QuerySet
+
+from realtime.models import Event, Topic
+
+BATCH = 200
+"""Topics in one statement: far below every backend's limit of parameters and expression depth."""
+
+
+class Change(NamedTuple):
+    """What happened to one object, for one topic; an event that has no offset yet."""
+
+    topic: str
+    kind: Event.Kind
+    object_id: str
+    data: dict[str, object]
+
+
+class Head(NamedTuple):
+    """Where the log of a topic ends."""
+
+    offset: int
+    epoch: str
+
+
+NOTHING = Head(0, "")
+"""The head of a topic on which nothing was ever published."""
+
+
+def append(changes: Sequence[Change], *, using: str) -> dict[str, Head]:
+    """Append the changes, in their order, and return the new heads of their topics.
+
+    Topics are locked in sorted order until the transaction ends, so two appends
+    cannot deadlock. Call it once a transaction: `publishing()` does.
+    """
+    counts = Counter(change.topic for change in changes)
+    with transaction.atomic(using=using, savepoint=False):
+        heads = _advance(sorted(counts.items()), using)
+        offsets = {topic: head.offset - counts[topic] for topic, head in heads.items()}
+        rows = []
+        for change in changes:
+            offsets[change.topic] += 1
+            rows.append(
+                Event(
+                    topic_id=change.topic,
+                    offset=offsets[change.topic],
+                    kind=change.kind,
+                    object_id=change.object_id,
+                    data=change.data,
+                )
+            )
+        Event.objects.using(using).bulk_create(rows)
+    return heads
+
+
+def _advance(counts: Sequence[tuple[str, int]], using: str) -> dict[str, Head]:
+    """Take the offsets: one upsert, whose row locks are held to the end of the transaction."""
+    connection = connections[using]
+    table, name, offset, epoch = map(
+        connection.ops.quote_name, (Topic._meta.db_table, "name", "offset", "epoch")
+    )
+    heads: dict[str, Head] = {}
+    with connection.cursor() as cursor:
+        for start in range(0, len(counts), BATCH):
+            batch = counts[start : start + BATCH]
+            cursor.execute(
+                # Only names and placeholders are put into the text.
+                f"INSERT INTO {table} ({name}, {offset}, {epoch})"  # noqa: S608
+                f" VALUES {', '.join(['(%s, %s, %s)'] * len(batch))}"
+                f" ON CONFLICT ({name}) DO UPDATE"
+                f" SET {offset} = {table}.{offset} + excluded.{offset}"
+                f" RETURNING {name}, {offset}, {epoch}",
+                [value for topic, count in batch for value in (topic, count, token_hex(4))],
+            )
+            heads.update((topic, Head(*head)) for topic, *head in cursor.fetchall())
+    return heads
+
+
+def read(after: Mapping[str, int], *, limit: int) -> list[Event]:
+    """Return the events beyond the given offset of each topic, in order of offset.
+
+    At most `limit` events; where that cuts, the rest is found by reading again
+    from the offsets reached.
+    """
+    positions = list(after.items())
+    events: list[Event] = []
+    for start in range(0, len(positions), BATCH):
+        beyond = Q()
+        for topic, offset in positions[start : start + BATCH]:
+            beyond |= Q(topic=topic, offset__gt=offset)
+        query = _events().filter(beyond).order_by("topic", "offset")
+        events += query[: limit - len(events)]
+        if len(events) >= limit:
+            break
+    return events
+
+
+def heads(topics: Collection[str]) -> dict[str, Head]:
+    """Return where the log of each topic ends, NOTHING where it has not begun."""
+    names = list(topics)
+    found = dict.fromkeys(names, NOTHING)
+    query = Topic.objects.using(router.db_for_write(Topic))
+    for start in range(0, len(names), LOOKUP):
+        rows = query.filter(name__in=names[start : start + LOOKUP])
+        found.update(
+            (name, Head(offset, epoch))
+            for name, offset, epoch in rows.values_list("name", "offset", "epoch")
+        )
+    return found
+
+
+LOOKUP = 30_000
+"""Names in one look-up of heads: SQLite takes 32,766 parameters, PostgreSQL 65,535."""
+
+
+def by_topic(events: Sequence[Event]) -> dict[str, list[Event]]:
+    """Group events by their topic."""
+    groups: dict[str, list[Event]] = {}
+    for event in events:
+        groups.setdefault(event.topic_id, []).append(event)
+    return groups
+
+
+def continues(events: Sequence[Event], position: int) -> bool:
+    """Tell whether the events of one topic follow on an offset without a hole."""
+    return all(event.offset == position + n for n, event in enumerate(events, start=1))
+
+
+def _events() -> QuerySet[Event]:
+    return Event.objects.using(router.db_for_write(Event))

@@ -1,0 +1,44 @@
+"""The log's two tables."""
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+
+
+class Topic(models.Model):
+    """A named stream of events, and the head of its log."""
+
+    name = models.CharField(max_length=200, primary_key=True)
+    offset = models.PositiveBigIntegerField(
+        help_text="Offset of the newest event; offsets are 1, 2, 3 … without a hole."
+    )
+    epoch = models.CharField(
+        max_length=16, help_text="Changes when the log of this topic was rebuilt."
+    )
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.offset}"
+
+
+class Event(models.Model):
+    """One committed change on one topic: ids and facts, never a whole object."""
+
+    class Kind(models.TextChoices):
+        CREATED = "created"
+        UPDATED = "updated"
+        DELETED = "deleted"
+
+    topic = models.ForeignKey(Topic, models.CASCADE, related_name="events", db_index=False)
+    offset = models.PositiveBigIntegerField()
+    kind = models.CharField(max_length=16, choices=Kind)
+    object_id = models.CharField(max_length=200)
+    data = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(fields=("topic", "offset"), name="realtime_event_offset"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.topic_id}:{self.offset} {self.kind} {self.object_id}"

@@ -1,0 +1,165 @@
+"""What a reader holds of the hub: the deliveries, or the broadcasts, of some topics."""
+
+import asyncio
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol, Self
+
+from realtime import log
+from realtime.conf import get_settings
+from realtime.database import in_database
+from realtime.exceptions import CursorExpiredError
+from realtime.models import Event
+
+Delivery = tuple[Event, Any]
+"""An event and the value that its field shows for it."""
+
+
+class Feed(Protocol):
+    """What turns events into the values of one field; subscriptions of a field share it."""
+
+    def values(self, events: Sequence[Event]) -> list[Delivery]:
+        """Return the values of a batch, in order; events that the field does not show are left out.
+
+        Runs in a database thread, once per batch whatever the number of subscriptions.
+        """
+
+
+class Follower(Protocol):
+    """The hub, as its subscriptions see it."""
+
+    def positions(self, topics: Collection[str]) -> dict[str, int]:
+        """Return how far the events of these topics were handed out."""
+
+    async def leave(self, member: "Subscription | Broadcasts") -> None:
+        """Hand out nothing more to this member. Idempotent."""
+
+
+class Subscription:
+    """The deliveries of some topics, in the order of each log: none twice, none missing.
+
+    It holds a bounded number of deliveries for a slow reader. Beyond it they are
+    dropped here and read from the log again when the reader has come so far.
+    Owned by its reader, who ends it with `aclose()`.
+    """
+
+    def __init__(self, hub: Follower, topics: Collection[str], feed: Feed) -> None:
+        self.topics = frozenset(topics)
+        self.feed = feed
+        self._hub = hub
+        self._positions: dict[str, int] = {}
+        self._live: deque[Delivery] = deque()
+        self._replayed: deque[Delivery] = deque()
+        self._targets: dict[str, int] = {}
+        self._behind = False
+        self._error: Exception | None = None
+        self._closed = False
+        self._wake = asyncio.Event()
+
+    def begin(self, positions: Mapping[str, int]) -> None:
+        """Say beyond which offset of each topic the deliveries begin."""
+        self._positions = dict(positions)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Delivery:
+        while True:
+            if self._error is not None:
+                raise self._error
+            if self._closed:
+                raise StopAsyncIteration
+            if self._replayed:
+                return self._replayed.popleft()
+            if self._behind:
+                self._behind = False
+                self._live.clear()
+                self._targets = self._hub.positions(self.topics)
+            if any(self._positions[topic] < end for topic, end in self._targets.items()):
+                await self._replay()
+            elif self._live:
+                event, value = self._live.popleft()
+                if event.offset > self._positions[event.topic_id]:
+                    self._positions[event.topic_id] = event.offset
+                    return event, value
+            else:
+                self._wake.clear()
+                await self._wake.wait()
+
+    async def aclose(self) -> None:
+        """Leave the hub. Idempotent."""
+        self._closed = True
+        self._wake.set()
+        await self._hub.leave(self)
+
+    async def _replay(self) -> None:
+        """Read a batch of what the log holds between here and where the hub stood."""
+        behind = {
+            topic: self._positions[topic]
+            for topic, end in self._targets.items()
+            if self._positions[topic] < end
+        }
+        limit = get_settings().read_batch
+        events = await in_database(log.read)(behind, limit=limit)
+        for topic, news in log.by_topic(events).items():
+            if not log.continues(news, behind[topic]):
+                raise CursorExpiredError(topic)
+            self._positions[topic] = news[-1].offset
+        if not events:
+            raise CursorExpiredError(next(iter(behind)))
+        self._replayed.extend(await in_database(self.feed.values)(events))
+
+    def push(self, deliveries: Collection[Delivery]) -> None:
+        """Take what the hub hands out."""
+        if len(self._live) + len(deliveries) > get_settings().buffer_size:
+            self.fall_behind()
+        else:
+            self._live.extend(deliveries)
+            self._wake.set()
+
+    def fall_behind(self) -> None:
+        """Read from the log what was not handed out."""
+        self._live.clear()
+        self._behind = True
+        self._wake.set()
+
+    def fail(self, error: Exception) -> None:
+        """End with an error, which the reader meets at its next step."""
+        self._error = error
+        self._wake.set()
+
+
+class Broadcasts:
+    """The ephemeral broadcasts of one topic; a slow reader loses the oldest.
+
+    Owned by its reader, who ends it with `aclose()`.
+    """
+
+    def __init__(self, hub: Follower, topic: str) -> None:
+        self.topic = topic
+        self._hub = hub
+        self._waiting: deque[Any] = deque(maxlen=get_settings().buffer_size)
+        self._closed = False
+        self._wake = asyncio.Event()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        while not self._waiting:
+            if self._closed:
+                raise StopAsyncIteration
+            self._wake.clear()
+            await self._wake.wait()
+        return self._waiting.popleft()
+
+    async def aclose(self) -> None:
+        """Leave the hub. Idempotent."""
+        self._closed = True
+        self._wake.set()
+        await self._hub.leave(self)
+
+    def push(self, payload: Any) -> None:
+        """Take a broadcast."""
+        self._waiting.append(payload)
+        self._wake.set()

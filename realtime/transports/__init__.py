@@ -1,0 +1,1 @@
+"""Where ASGI and Starlette meet the engine: one module a transport."""

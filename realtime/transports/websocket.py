@@ -1,0 +1,56 @@
+"""GraphQL over WebSocket, as an Ariadne handler."""
+
+from collections.abc import Collection
+from typing import Any
+
+from ariadne.asgi.handlers import GraphQLWebsocketHandlerBase
+from ariadne.types import OnConnect, OnDisconnect
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from realtime.connection import Connection
+from realtime.protocols.close_codes import CloseCode
+from realtime.protocols.graphql_transport_ws import SUBPROTOCOL
+
+
+class WebSocketHandler(GraphQLWebsocketHandlerBase):
+    """Serves `graphql-transport-ws` to any Ariadne schema.
+
+    Browsers are let in from the origin of the server itself and from
+    `allowed_origins` (scheme, host and port, e.g. `https://app.example.org`).
+    """
+
+    def __init__(
+        self,
+        *,
+        allowed_origins: Collection[str] = (),
+        on_connect: OnConnect | None = None,
+        on_disconnect: OnDisconnect | None = None,
+    ) -> None:
+        super().__init__(on_connect=on_connect, on_disconnect=on_disconnect)
+        self._allowed_origins = frozenset(allowed_origins)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection; the entry point that Ariadne calls."""
+        await self.handle_websocket(WebSocket(scope, receive=receive, send=send))
+
+    async def handle_websocket(self, websocket: Any) -> None:
+        """Accept the handshake, or not, and serve the connection to its end."""
+        if not self._is_allowed(websocket):
+            await websocket.close(CloseCode.FORBIDDEN)  # before acceptance: HTTP 403
+        elif SUBPROTOCOL not in websocket.scope.get("subprotocols", ()):
+            await websocket.accept()
+            await websocket.close(
+                CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable"
+            )
+        else:
+            await websocket.accept(SUBPROTOCOL)
+            await Connection(self, websocket).serve()
+
+    def _is_allowed(self, websocket: WebSocket) -> bool:
+        origin = websocket.headers.get("origin")
+        if origin is None:  # not a browser, so nobody's cookies are misused
+            return True
+        scheme = "https" if websocket.scope["scheme"] == "wss" else "http"
+        own = f"{scheme}://{websocket.headers.get('host', '')}"
+        return origin == own or origin in self._allowed_origins
