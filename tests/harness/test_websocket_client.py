@@ -1,9 +1,7 @@
 import asyncio
 import json
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -11,14 +9,13 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
-from tests.websocket_client import (
+from tests.harness.http_client import Payload
+from tests.harness.websocket_client import (
     SUBPROTOCOL,
     Closed,
     Errors,
     Fault,
-    GraphQLHTTP,
     GraphQLSocket,
-    Payload,
     UnexpectedError,
 )
 
@@ -161,6 +158,40 @@ async def test_operations_of_one_socket_keep_apart() -> None:
         assert await second.next() == {"data": "second"}
 
 
+async def test_live_asks_for_the_confirmation_and_leaves_every_later_event() -> None:
+    requests: list[Payload] = []
+
+    async def script(peer: Peer) -> None:
+        requests.append(await peer.receive("subscribe"))
+        await peer.send("next", "1", {"data": None, "extensions": {"subscribed": True}})
+        await peer.send("next", "1", {"data": {"a": 1}})
+
+    async with connected(script) as socket:
+        subscription = await socket.live("subscription A { a }", {"b": 2}, "A")
+        assert await subscription.next() == {"data": {"a": 1}}
+    assert requests[0]["payload"] == {
+        "query": "subscription A { a }",
+        "variables": {"b": 2},
+        "operationName": "A",
+        "extensions": {"confirm": True},
+    }
+
+
+async def test_live_raises_what_came_instead_of_the_confirmation() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.send("next", await peer.subscribed(), {"data": {"a": 1}})
+
+    async with connected(script) as socket:
+        with pytest.raises(UnexpectedError, match=r"the confirmation.*\{'a': 1\}"):
+            await socket.live("subscription { a }")
+
+
+async def test_live_raises_when_no_confirmation_comes() -> None:
+    async with connected(Peer.subscribed) as socket:
+        with pytest.raises(AssertionError, match="expected the confirmation, but none came"):
+            await socket.live("subscription { a }", timeout=0.05)
+
+
 async def test_next_raises_the_errors_that_came_instead_and_again_when_asked_again() -> None:
     errors = [{"message": "Cannot query field"}]
 
@@ -276,58 +307,3 @@ async def test_the_reader_ends_with_the_block() -> None:
         async with GraphQLSocket(url):
             assert "GraphQLSocket reader" in {task.get_name() for task in asyncio.all_tasks()}
         assert "GraphQLSocket reader" not in {task.get_name() for task in asyncio.all_tasks()}
-
-
-class Echo(BaseHTTPRequestHandler):
-    """Answer with the request's GraphQL parameters and cookie as the data, or as the query says."""
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        status, answer = 200, json.dumps({"data": {**body, "cookie": self.headers["Cookie"]}})
-        if body["query"] == "invalid":
-            status, answer = 400, '{"errors": []}'
-        if body["query"] == "broken":
-            status, answer = 500, "<h1>Server Error</h1>"
-        self.send_response(status)
-        self.send_header("Set-Cookie", "sessionid=abc; Path=/")
-        self.end_headers()
-        self.wfile.write(answer.encode())
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Keep the tests' output clean."""
-
-
-@pytest.fixture
-def echo_url() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), Echo) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/graphql/"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def test_post_sends_the_operation_and_keeps_cookies(echo_url: str) -> None:
-    http = GraphQLHTTP(echo_url)
-
-    assert http.post("{ me }") == {"data": {"query": "{ me }", "cookie": None}}
-    assert http.post("{ me }", {"a": 1}, "Me") == {
-        "data": {
-            "query": "{ me }",
-            "variables": {"a": 1},
-            "operationName": "Me",
-            "cookie": "sessionid=abc",
-        }
-    }
-    assert http.cookie_header == {"Cookie": "sessionid=abc"}
-
-
-def test_post_returns_a_graphql_error_whatever_its_status(echo_url: str) -> None:
-    assert GraphQLHTTP(echo_url).post("invalid") == {"errors": []}
-
-
-def test_post_raises_any_other_answer(echo_url: str) -> None:
-    with pytest.raises(AssertionError, match="500: <h1>Server Error"):
-        GraphQLHTTP(echo_url).post("broken")

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from tests.services import HOST, Service
+from tests.harness.service_process import HOST, Service
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 GRAPHQL_PATH = "/graphql/"
 
 

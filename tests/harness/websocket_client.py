@@ -1,26 +1,22 @@
-"""Minimal GraphQL clients for tests against a real server: graphql-transport-ws and HTTP."""
+"""A GraphQL client that speaks graphql-transport-ws."""
 
 import asyncio
-import http.cookiejar
 import itertools
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Self
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin, Subprotocol
 
+from tests.harness.http_client import Payload, graphql_request
+
 SUBPROTOCOL = "graphql-transport-ws"
 
 # A test that leaves so many results unread is wrong: the overflow ends the reader with a `Fault`.
 _INBOX_LIMIT = 10_000
-
-Payload = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +56,10 @@ class Fault:
 End = Errors | Completed | Closed | Fault
 
 
+# What answers `extensions: {"confirm": true}` once every later event will reach the subscription.
+_CONFIRMATION = Result(payload={"data": None, "extensions": {"subscribed": True}})
+
+
 class UnexpectedError(AssertionError):
     """Something else came than the test expected; `came` tells what."""
 
@@ -80,13 +80,19 @@ class Subscription:
     async def next(self, timeout: float = 5) -> Payload:
         """Return the next result; raises UnexpectedError when an end comes instead.
 
-        When nothing comes in time, this and `completed` raise a plain AssertionError.
+        When nothing comes in time, this, `confirmed` and `completed` raise a plain AssertionError.
         """
         match await self._expect("a result", timeout):
             case Result(payload=payload):
                 return payload
             case end:
                 raise UnexpectedError(end, "a result")
+
+    async def confirmed(self, timeout: float = 5) -> None:
+        """Wait for the server's confirmation; raises UnexpectedError when something else comes."""
+        came = await self._expect("the confirmation", timeout)
+        if came != _CONFIRMATION:
+            raise UnexpectedError(came, "the confirmation")
 
     async def completed(self, timeout: float = 5) -> None:
         """Wait until the server completes; raises UnexpectedError when something else comes."""
@@ -172,13 +178,32 @@ class GraphQLSocket:
         await operation.completed(timeout)
         return payload
 
+    async def live(
+        self,
+        query: str,
+        variables: Payload | None = None,
+        operation_name: str | None = None,
+        *,
+        timeout: float = 5,
+    ) -> Subscription:
+        """Return a subscription that the server has confirmed: it sees every later event."""
+        confirm = {"confirm": True}
+        operation = await self.subscribe(query, variables, operation_name, extensions=confirm)
+        await operation.confirmed(timeout)
+        return operation
+
     async def subscribe(
-        self, query: str, variables: Payload | None = None, operation_name: str | None = None
+        self,
+        query: str,
+        variables: Payload | None = None,
+        operation_name: str | None = None,
+        *,
+        extensions: Payload | None = None,
     ) -> Subscription:
         """Send the operation and return it at once, before the server has begun it."""
         operation = Subscription(self, str(next(self._ids)))
         self._operations[operation.id] = operation
-        request = _request(query, variables, operation_name)
+        request = graphql_request(query, variables, operation_name, extensions)
         await self.send({"type": "subscribe", "id": operation.id, "payload": request})
         return operation
 
@@ -218,14 +243,9 @@ class GraphQLSocket:
             raise
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, *details: object) -> None:
         await self._close()
-        if exception is None and isinstance(self._end, Fault):
+        if kind is None and isinstance(self._end, Fault):
             raise UnexpectedError(self._end, "no fault of the server's")
 
     async def _initialise(self) -> None:
@@ -286,53 +306,3 @@ class GraphQLSocket:
                 self._operations.pop(operation.id).deliver(Completed())
             case _:
                 raise ValueError(f"no such message is allowed now: {text!r}")
-
-
-class GraphQLHTTP:
-    """Operations by POST that share one session's cookies. It blocks."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.cookies = http.cookiejar.CookieJar()
-        self._opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self.cookies)
-        )
-
-    @property
-    def cookie_header(self) -> dict[str, str]:
-        """The session's cookies, as the `headers` of a GraphQLSocket."""
-        return {"Cookie": "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.cookies)}
-
-    def post(
-        self,
-        query: str,
-        variables: Payload | None = None,
-        operation_name: str | None = None,
-        *,
-        headers: Mapping[str, str] | None = None,
-    ) -> Payload:
-        """Return the GraphQL response, whatever its status; any other raises AssertionError."""
-        request = urllib.request.Request(
-            self.url,
-            data=json.dumps(_request(query, variables, operation_name)).encode(),
-            headers={"Content-Type": "application/json", **(headers or {})},
-        )
-        try:
-            with self._opener.open(request, timeout=30) as response:
-                status, body = response.status, response.read()
-        except urllib.error.HTTPError as response:
-            with response:
-                status, body = response.code, response.read()
-        try:
-            payload = json.loads(body)
-        except ValueError:
-            payload = None
-        if isinstance(payload, dict) and not payload.keys().isdisjoint({"data", "errors"}):
-            return payload
-        came = f"{status}: {body.decode(errors='replace')}"
-        raise AssertionError(f"expected a GraphQL response, but there came {came}")
-
-
-def _request(query: str, variables: Payload | None, operation_name: str | None) -> Payload:
-    fields = {"query": query, "variables": variables, "operationName": operation_name}
-    return {name: value for name, value in fields.items() if value is not None}

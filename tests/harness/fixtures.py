@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services import (
+from tests.harness.services import (
     Postgres,
     Redis,
     chromium_binary,

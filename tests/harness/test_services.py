@@ -8,17 +8,8 @@ import psycopg
 import pytest
 import redis
 
-from tests.services import (
-    HOST,
-    Postgres,
-    Redis,
-    Service,
-    ServiceError,
-    free_port,
-    postgres_binaries,
-    redis_binary,
-    require,
-)
+from tests.harness.service_process import HOST, Service, ServiceError, free_port
+from tests.harness.services import Postgres, Redis, postgres_binaries, redis_binary, require
 
 # Services of this module's own: its failures must not reach the session's.
 

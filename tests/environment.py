@@ -1,0 +1,19 @@
+"""The environment of the tests, as a pytest plugin that is loaded before Django's settings.
+
+Nothing of the developer's own `.env` or shell may reach the tests.
+"""
+
+import os
+
+os.environ.update(
+    {
+        "DEBUG": "0",
+        "CLEW_DEMO": "1",
+        "SECRET_KEY": "tests",
+        "ALLOWED_HOSTS": "127.0.0.1,localhost,testserver",
+        "CORS_ALLOWED_ORIGINS": "https://app.example.org",
+        # The suite runs parts of itself again on PostgreSQL and Redis.
+        "DATABASE_URL": os.environ.get("CLEW_TEST_DATABASE_URL", "sqlite:///build/unused.sqlite3"),
+        "REDIS_URL": os.environ.get("CLEW_TEST_REDIS_URL", ""),
+    }
+)
