@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import wraps
 from random import uniform
 from time import sleep
 from typing import ParamSpec, TypeVar
@@ -80,7 +80,8 @@ def _append(batches: list[_Batch], using: str) -> None:
     changes = [change for batch in batches if batch in kept for change in batch.changes]
     if changes:
         heads = log.append(changes, using=using)
-        transaction.on_commit(partial(doorbell.ring, heads), using=using, robust=True)
+        # No partial: Django reports a failing robust function by its __qualname__.
+        transaction.on_commit(lambda: doorbell.ring(heads), using=using, robust=True)
 
 
 def transactional(service: Callable[P, R]) -> Callable[P, R]:

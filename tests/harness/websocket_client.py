@@ -80,23 +80,16 @@ class Subscription:
     async def next(self, timeout: float = 5) -> Payload:
         """Return the next result; raises UnexpectedError when an end comes instead.
 
-        When nothing comes in time, this, `confirmed` and `completed` raise a plain AssertionError.
+        When nothing comes in time, this and `completed` raise a plain AssertionError.
         """
-        match await self._expect("a result", timeout):
-            case Result(payload=payload):
-                return payload
-            case end:
-                raise UnexpectedError(end, "a result")
-
-    async def confirmed(self, timeout: float = 5) -> None:
-        """Wait for the server's confirmation; raises UnexpectedError when something else comes."""
-        came = await self._expect("the confirmation", timeout)
-        if came != _CONFIRMATION:
-            raise UnexpectedError(came, "the confirmation")
+        came = await self.expect("a result", timeout)
+        if not isinstance(came, Result):
+            raise UnexpectedError(came, "a result")
+        return came.payload
 
     async def completed(self, timeout: float = 5) -> None:
         """Wait until the server completes; raises UnexpectedError when something else comes."""
-        came = await self._expect("the completion", timeout)
+        came = await self.expect("the completion", timeout)
         if not isinstance(came, Completed):
             raise UnexpectedError(came, "the completion")
 
@@ -108,6 +101,13 @@ class Subscription:
             return
         raise UnexpectedError(came, f"nothing for {seconds} s")
 
+    async def expect(self, what: str, timeout: float) -> Result | End:
+        """Return what comes next; raises a plain AssertionError when nothing comes in time."""
+        try:
+            return await self._take(timeout)
+        except TimeoutError:
+            raise AssertionError(f"expected {what}, but none came within {timeout} s") from None
+
     async def complete(self) -> None:
         """Tell the server to end the operation; results that were on their way still arrive."""
         await self._socket.send({"type": "complete", "id": self.id})
@@ -115,12 +115,6 @@ class Subscription:
     def deliver(self, came: Result | End) -> None:
         """Hand over what the socket has received for this operation."""
         self._inbox.put_nowait(came)
-
-    async def _expect(self, what: str, timeout: float) -> Result | End:
-        try:
-            return await self._take(timeout)
-        except TimeoutError:
-            raise AssertionError(f"expected {what}, but none came within {timeout} s") from None
 
     async def _take(self, timeout: float) -> Result | End:
         if self._end is not None:
@@ -135,8 +129,7 @@ class Subscription:
 class GraphQLSocket:
     """A connection that speaks graphql-transport-ws, acknowledged on entry of its context.
 
-    A refused handshake raises `websockets.exceptions.InvalidStatus`, a refused init
-    UnexpectedError.
+    A refused handshake raises `websockets.exceptions.InvalidStatus`, a refused init UnexpectedError.
     A fault of the server's fails the test when the context ends, unless it fails already.
     """
 
@@ -189,7 +182,9 @@ class GraphQLSocket:
         """Return a subscription that the server has confirmed: it sees every later event."""
         confirm = {"confirm": True}
         operation = await self.subscribe(query, variables, operation_name, extensions=confirm)
-        await operation.confirmed(timeout)
+        came = await operation.expect("the confirmation", timeout)
+        if came != _CONFIRMATION:
+            raise UnexpectedError(came, "the confirmation")
         return operation
 
     async def subscribe(
@@ -273,20 +268,18 @@ class GraphQLSocket:
         return self._end or Fault(detail="the reader was cancelled")
 
     async def _read(self) -> None:
-        end: Closed | Fault
         try:
             while True:
                 await self._receive(await self._connection.recv())
         except ConnectionClosed as closed:
             frame = closed.rcvd
             code, reason = (1006, "") if frame is None else (frame.code, frame.reason)
-            end = Closed(code=code, reason=reason)
+            self._end = Closed(code=code, reason=reason)
         except Exception as error:
             # It must reach the tests that wait, rather than stay in this task.
-            end = Fault(detail=f"{type(error).__name__}: {error}")
-        self._end = end
+            self._end = Fault(detail=f"{type(error).__name__}: {error}")
         for operation in self._operations.values():
-            operation.deliver(end)
+            operation.deliver(self._end)
 
     async def _receive(self, text: str | bytes) -> None:
         message: Payload = json.loads(text)

@@ -161,7 +161,9 @@ class TestUpdating:
         ],
         ids=["save", "update", "related add", "related set", "bulk_update", "bulk_create"],
     )
-    def test_a_move_is_told_on_both_topics(self, move: Callable[[Book], object], book: Book) -> None:
+    def test_a_move_is_told_on_both_topics(
+        self, move: Callable[[Book], object], book: Book
+    ) -> None:
         move(book)
         assert told() == [
             Told("books", "updated", "Ariadne"),
@@ -256,7 +258,6 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
     Book.objects.bulk_create([Book(title=str(n), shelf=book.shelf) for n in range(50)])
     with django_assert_num_queries(8):  # begin, ids, before, update, after, upsert, events, commit
         Book.objects.update(copies=5)
-
 
 
 def test_a_model_without_topics_says_what_it_needs() -> None:

@@ -1,0 +1,58 @@
+"""Fixtures of the engine's tests."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from realtime.hub import Hub
+from realtime.log import Change
+from realtime.models import Event
+from realtime.subscription import Delivery, Subscription
+
+
+class Titles:
+    """A feed that shows of each event the id of its object, and counts its reads."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+
+    def values(self, events: Sequence[Event]) -> list[Delivery]:
+        self.reads += 1
+        return [(event, event.object_id) for event in events]
+
+
+def change(topic: str, object_id: object) -> Change:
+    return Change(topic, Event.Kind.CREATED, str(object_id), {})
+
+
+@pytest.fixture
+def feed() -> Titles:
+    return Titles()
+
+
+@asynccontextmanager
+async def subscribed(feed: Any, *topics: str) -> AsyncIterator[Subscription]:
+    subscription = await Hub.current().subscribe(topics, feed)
+    try:
+        yield subscription
+    finally:
+        await subscription.aclose()
+
+
+async def received(subscription: Subscription, count: int) -> list[Any]:
+    """Return the next values, which must come in time."""
+    async with asyncio.timeout(10):
+        return [(await anext(subscription))[1] for _ in range(count)]
+
+
+@pytest.fixture
+def realtime_settings(settings: Any) -> Callable[..., None]:
+    """Set entries of REALTIME for one test."""
+
+    def change(**entries: Any) -> None:
+        settings.REALTIME = {**settings.REALTIME, **entries}
+
+    return change

@@ -1,0 +1,281 @@
+"""The hub: every event once and in order, whatever the doorbell does."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from django.db import OperationalError, transaction
+
+from realtime import log
+from realtime.database import in_database
+from realtime.doorbell import broadcast
+from realtime.exceptions import CursorExpiredError
+from realtime.hub import Hub
+from realtime.models import Event, Topic
+from realtime.publishing import publish, publishing
+from realtime.subscription import Delivery
+from tests.realtime.conftest import Titles, change, received, subscribed
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+write = in_database(publish)
+silently = in_database(lambda changes: log.append(changes, using="default"))
+"""As another process would: nobody here is rung."""
+
+IDLE_SWEEP = 3600.0
+
+
+async def test_a_change_arrives_once_it_is_committed(feed: Titles) -> None:
+    async with subscribed(feed, "a") as subscription:
+        await write([change("a", 1)])
+        assert await received(subscription, 1) == ["1"]
+
+
+async def test_the_doorbell_alone_brings_it(
+    feed: Titles, realtime_settings: Callable[..., None]
+) -> None:
+    realtime_settings(SWEEP_INTERVAL=IDLE_SWEEP)
+    async with subscribed(feed, "a") as subscription:
+        await write([change("a", 1)])
+        assert await received(subscription, 1) == ["1"]
+
+
+async def test_the_sweep_alone_brings_it(
+    feed: Titles, realtime_settings: Callable[..., None]
+) -> None:
+    realtime_settings(SWEEP_INTERVAL=0.05)
+    async with subscribed(feed, "a", "b") as subscription:
+        await silently([change("a", 1), change("b", 2)])
+        assert {*await received(subscription, 2)} == {"1", "2"}
+
+
+async def test_what_was_committed_before_is_not_delivered(feed: Titles) -> None:
+    await write([change("a", 1)])
+    async with subscribed(feed, "a") as subscription:
+        await write([change("a", 2)])
+        assert await received(subscription, 1) == ["2"]
+
+
+async def test_what_was_committed_before_is_not_delivered_to_a_second_subscriber(
+    feed: Titles, realtime_settings: Callable[..., None]
+) -> None:
+    realtime_settings(SWEEP_INTERVAL=IDLE_SWEEP)
+    async with subscribed(feed, "a") as first:
+        await silently([change("a", 1)])  # the hub has not handed it out yet
+        async with subscribed(feed, "a") as second:
+            await write([change("a", 2)])
+            assert await received(first, 2) == ["1", "2"]
+            assert await received(second, 1) == ["2"]
+
+
+async def test_a_rolled_back_transaction_delivers_nothing(feed: Titles) -> None:
+    def roll_back() -> None:
+        with publishing():
+            publish([change("a", "undone")])
+            raise RuntimeError
+
+    async with subscribed(feed, "a") as subscription:
+        with pytest.raises(RuntimeError):
+            await in_database(roll_back)()
+        await write([change("a", "done")])
+        assert await received(subscription, 1) == ["done"]
+
+
+async def test_other_topics_are_not_delivered(feed: Titles) -> None:
+    async with subscribed(feed, "a") as subscription:
+        await write([change("b", 1), change("a", 2)])
+        assert await received(subscription, 1) == ["2"]
+
+
+async def test_two_hundred_concurrent_writers_arrive_in_order(feed: Titles) -> None:
+    async with subscribed(feed, "a") as subscription, asyncio.TaskGroup() as group:
+        for writer in range(200):
+            group.create_task(write([change("a", writer)]))
+        deliveries = [await anext(subscription) for _ in range(200)]
+    assert [event.offset for event, _ in deliveries] == list(range(1, 201))
+    assert {value for _, value in deliveries} == {str(writer) for writer in range(200)}
+
+
+@pytest.mark.parametrize("subscribers", [1, 100])
+async def test_one_batch_is_read_once_for_all(
+    feed: Titles, subscribers: int, realtime_settings: Callable[..., None]
+) -> None:
+    realtime_settings(SWEEP_INTERVAL=IDLE_SWEEP)
+    subscriptions = [await Hub.current().subscribe(["a"], feed) for _ in range(subscribers)]
+    await write([change("a", 1)])
+    for subscription in subscriptions:
+        assert await received(subscription, 1) == ["1"]
+    assert feed.reads == 1
+    for subscription in subscriptions:
+        await subscription.aclose()
+
+
+class TestSlowReaders:
+    async def test_a_reader_that_fell_behind_misses_nothing(
+        self, feed: Titles, realtime_settings: Callable[..., None]
+    ) -> None:
+        realtime_settings(BUFFER_SIZE=3, READ_BATCH=4)
+        async with subscribed(feed, "a") as slow, subscribed(feed, "a") as quick:
+            for n in range(20):
+                await write([change("a", n)])
+                await received(quick, 1)
+            assert await received(slow, 20) == [str(n) for n in range(20)]
+
+    async def test_it_goes_on_live(
+        self, feed: Titles, realtime_settings: Callable[..., None]
+    ) -> None:
+        realtime_settings(BUFFER_SIZE=3, READ_BATCH=4)
+        async with subscribed(feed, "a") as slow, subscribed(feed, "a") as quick:
+            for n in range(10):
+                await write([change("a", n)])
+                await received(quick, 1)
+            await received(slow, 5)
+            await write([change("a", 10)])
+            assert await received(slow, 6) == [str(n) for n in range(5, 11)]
+
+    async def test_an_event_pruned_meanwhile_ends_it(
+        self, feed: Titles, realtime_settings: Callable[..., None]
+    ) -> None:
+        realtime_settings(BUFFER_SIZE=1)
+        async with subscribed(feed, "a") as slow, subscribed(feed, "a") as quick:
+            for n in range(5):
+                await write([change("a", n)])
+                await received(quick, 1)
+            await Event.objects.filter(offset__lt=3).adelete()
+            with pytest.raises(CursorExpiredError):
+                await received(slow, 5)
+
+
+class TestRebuiltLogs:
+    async def test_another_epoch_ends_the_subscription(self, feed: Titles) -> None:
+        await write([change("a", 1)])
+        async with subscribed(feed, "a") as subscription:
+            await Topic.objects.all().adelete()
+            await write([change("a", 2)])
+            with pytest.raises(CursorExpiredError, match="subscribe afresh"):
+                await received(subscription, 1)
+
+    async def test_a_shorter_log_ends_the_subscription(
+        self, feed: Titles, realtime_settings: Callable[..., None]
+    ) -> None:
+        realtime_settings(SWEEP_INTERVAL=0.05)
+        await write([change("a", 1), change("a", 2)])
+        async with subscribed(feed, "a") as subscription:
+            await Topic.objects.aupdate(offset=1)
+            with pytest.raises(CursorExpiredError):
+                await received(subscription, 1)
+
+    async def test_a_hole_in_the_log_ends_the_subscription(self, feed: Titles) -> None:
+        def skip_one() -> None:
+            with transaction.atomic():
+                publish([change("a", 1), change("a", 2)])
+                Event.objects.filter(offset=1).delete()
+
+        async with subscribed(feed, "a") as subscription:
+            await in_database(skip_one)()
+            with pytest.raises(CursorExpiredError):
+                await received(subscription, 2)
+
+
+class TestFaults:
+    async def test_a_database_that_fails_for_a_while_costs_nothing_but_time(
+        self,
+        feed: Titles,
+        realtime_settings: Callable[..., None],
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        realtime_settings(SWEEP_INTERVAL=0.02)
+        read, failures = log.read, iter(range(3))
+
+        def fail_at_first(*args: Any, **kwargs: Any) -> list[Event]:
+            if next(failures, None) is not None:
+                raise OperationalError("the database is away")
+            return read(*args, **kwargs)
+
+        async with subscribed(feed, "a") as subscription:
+            monkeypatch.setattr(log, "read", fail_at_first)
+            await write([change("a", 1)])
+            assert await received(subscription, 1) == ["1"]
+        assert caplog.text.count("The log cannot be followed") == 1
+
+    async def test_a_feed_that_fails_ends_its_own_subscriptions_alone(self, feed: Titles) -> None:
+        class Broken(Titles):
+            def values(self, events: Sequence[Event]) -> list[Delivery]:
+                raise KeyError("a bug")
+
+        async with subscribed(Broken(), "a") as broken, subscribed(feed, "a") as sound:
+            await write([change("a", 1)])
+            assert await received(sound, 1) == ["1"]
+            with pytest.raises(KeyError):
+                await received(broken, 1)
+
+
+class TestLeaving:
+    async def test_the_last_to_leave_leaves_no_task(self, feed: Titles) -> None:
+        before = asyncio.all_tasks()
+        async with subscribed(feed, "a"), subscribed(feed, "b"):
+            assert len(asyncio.all_tasks()) > len(before)
+        assert asyncio.all_tasks() == before
+
+    async def test_a_failed_join_leaves_nothing(
+        self, feed: Titles, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(topics: object) -> None:
+            raise OperationalError("the database is away")
+
+        before = asyncio.all_tasks()
+        monkeypatch.setattr(log, "heads", fail)
+        with pytest.raises(OperationalError):
+            await Hub.current().subscribe(["a"], feed)
+        assert asyncio.all_tasks() == before
+
+    async def test_leaving_is_idempotent(self, feed: Titles) -> None:
+        async with subscribed(feed, "a") as subscription:
+            await subscription.aclose()
+        with pytest.raises(StopAsyncIteration):
+            await anext(subscription)
+
+    async def test_one_may_come_back(self, feed: Titles) -> None:
+        for n in range(3):
+            async with subscribed(feed, "a") as subscription:
+                await write([change("a", n)])
+                assert await received(subscription, 1) == [str(n)]
+
+
+class TestBroadcasts:
+    async def test_a_broadcast_reaches_who_listens(self) -> None:
+        listener = Hub.current().broadcasts("news")
+        await asyncio.to_thread(broadcast, "news", "Hello")
+        async with asyncio.timeout(5):
+            assert await anext(listener) == "Hello"
+        await listener.aclose()
+
+    async def test_broadcasts_keep_their_order(self) -> None:
+        listener = Hub.current().broadcasts("news")
+        for n in range(10):
+            broadcast("news", n)
+        async with asyncio.timeout(5):
+            assert [await anext(listener) for _ in range(10)] == list(range(10))
+        await listener.aclose()
+
+    async def test_the_oldest_are_dropped_for_a_slow_listener(
+        self, realtime_settings: Callable[..., None]
+    ) -> None:
+        realtime_settings(BUFFER_SIZE=2)
+        listener = Hub.current().broadcasts("news")
+        for n in range(5):
+            broadcast("news", n)
+        await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            assert [await anext(listener) for _ in range(2)] == [3, 4]
+        await listener.aclose()
+
+    async def test_leaving_leaves_no_task(self) -> None:
+        before = asyncio.all_tasks()
+        listener = Hub.current().broadcasts("news")
+        await listener.aclose()
+        assert asyncio.all_tasks() == before
+        with pytest.raises(StopAsyncIteration):
+            await anext(listener)
