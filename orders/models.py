@@ -37,7 +37,7 @@ class Order(Published):
         """Return what a subscriber is shown of an order that is deleted by then."""
         return {
             "user_id": self.user_id,
-            "date": self.date,
+            "date": self.date.isoformat(),
             "state": self.state,
             "description": self.description,
         }

@@ -55,7 +55,6 @@ class Fault:
 
 End = Errors | Completed | Closed | Fault
 
-
 # What answers `extensions: {"confirm": true}` once every later event will reach the subscription.
 _CONFIRMATION = Result(payload={"data": None, "extensions": {"subscribed": True}})
 
@@ -78,10 +77,7 @@ class Subscription:
         self._end: End | None = None
 
     async def next(self, timeout: float = 5) -> Payload:
-        """Return the next result; raises UnexpectedError when an end comes instead.
-
-        When nothing comes in time, this and `completed` raise a plain AssertionError.
-        """
+        """Return the next result; raises UnexpectedError when an end comes instead."""
         came = await self.expect("a result", timeout)
         if not isinstance(came, Result):
             raise UnexpectedError(came, "a result")
@@ -129,7 +125,7 @@ class Subscription:
 class GraphQLSocket:
     """A connection that speaks graphql-transport-ws, acknowledged on entry of its context.
 
-    A refused handshake raises `websockets.exceptions.InvalidStatus`, a refused init UnexpectedError.
+    A refused handshake raises the library's InvalidStatus, a refused init UnexpectedError.
     A fault of the server's fails the test when the context ends, unless it fails already.
     """
 

@@ -1,0 +1,317 @@
+"""Every operation that the project promises, as written, with what it costs the database."""
+
+from typing import Any
+
+import pytest
+
+from accounts.models import User
+from messaging.models import Message, RoomMessage
+from orders.models import Order
+from realtime.database import in_database
+from realtime.models import Event
+from tests.django_project.conftest import Execute
+from tests.in_process import Socket, post
+
+HUGE = str(10**30)
+BAD_IDS = ["abc", "", "0", "-1", "1.5", "٣", HUGE, str(2**63)]
+
+
+async def test_hello(execute: Execute, queries: list[str]) -> None:
+    assert await execute("query { hello }") == {"hello": "Hello world!"}
+    assert queries == []
+
+
+class TestUsers:
+    CREATE = """mutation { createUser(username: "user_one") {
+        success errors user { userId username } } }"""
+
+    async def test_create_user(self, execute: Execute, queries: list[str]) -> None:
+        answer = await execute(self.CREATE)
+        assert len(queries) == 3  # begin, is the name taken, insert
+        user = await User.objects.aget()
+        assert answer["createUser"] == {
+            "success": True,
+            "errors": None,
+            "user": {"userId": str(user.pk), "username": "user_one"},
+        }
+        assert not user.has_usable_password()
+
+    async def test_a_taken_name(self, execute: Execute, users: tuple[User, User]) -> None:
+        assert (await execute(self.CREATE))["createUser"] == {
+            "success": False,
+            "errors": ["Username is taken"],
+            "user": None,
+        }
+
+    @pytest.mark.parametrize("name", ["", "two words", "x" * 151])
+    async def test_a_name_that_cannot_be_one(self, name: str, execute: Execute) -> None:
+        query = "mutation Create($name: String!) { createUser(username: $name) { success errors } }"
+        answer = (await execute(query, name=name))["createUser"]
+        assert answer["success"] is False
+        assert len(answer["errors"]) == 1
+        assert not await User.objects.aexists()
+
+    async def test_user_id(
+        self, execute: Execute, users: tuple[User, User], queries: list[str]
+    ) -> None:
+        answer = await execute('query { userId(username: "user_one") }')
+        assert answer == {"userId": str(users[0].pk)}
+        assert len(queries) == 1
+
+    async def test_an_unknown_name_has_no_id(self, execute: Execute) -> None:
+        assert await execute('query { userId(username: "nobody") }') == {"userId": None}
+
+
+class TestMessages:
+    CREATE = """mutation Create($from: ID!, $to: ID!, $content: String!) {
+        createMessage(senderId: $from, recipientId: $to, content: $content) {
+          success errors message { content recipientId senderId } } }"""
+
+    async def test_create_message(
+        self, execute: Execute, users: tuple[User, User], queries: list[str]
+    ) -> None:
+        one, two = (str(user.pk) for user in users)
+        answer = await execute(self.CREATE, **{"from": one, "to": two, "content": "Hello there"})
+        assert answer["createMessage"] == {
+            "success": True,
+            "errors": None,
+            "message": {"content": "Hello there", "recipientId": two, "senderId": one},
+        }
+        assert len(queries) == 5  # begin, users, message, offset, event
+        event = await Event.objects.aget()
+        assert (event.topic_id, event.kind) == (f"inbox.{two}", "created")
+
+    @pytest.mark.parametrize("bad", [*BAD_IDS, "999"])
+    async def test_an_unknown_user(
+        self, bad: str, execute: Execute, users: tuple[User, User]
+    ) -> None:
+        one = str(users[0].pk)
+        for sender, recipient, role in ((bad, one, "sender"), (one, bad, "recipient")):
+            answer = await execute(
+                self.CREATE, **{"from": sender, "to": recipient, "content": "Hello"}
+            )
+            assert answer["createMessage"] == {
+                "success": False,
+                "errors": [f"There is no {role} {bad:.40}"],
+                "message": None,
+            }
+        assert not await Message.objects.aexists()
+        assert not await Event.objects.aexists()
+
+    @pytest.mark.parametrize("content", ["", "  \n"])
+    async def test_empty_content(
+        self, content: str, execute: Execute, users: tuple[User, User]
+    ) -> None:
+        one, two = (str(user.pk) for user in users)
+        answer = await execute(self.CREATE, **{"from": one, "to": two, "content": content})
+        assert answer["createMessage"]["errors"] == ["The message is empty"]
+        assert not await Message.objects.aexists()
+
+    async def test_messages_are_those_sent_or_received(
+        self, execute: Execute, users: tuple[User, User], queries: list[str]
+    ) -> None:
+        one, two = users
+        three = await User.objects.acreate(username="user_three")
+        for sender, recipient in ((one, two), (two, one), (three, one)):
+            await Message.objects.acreate(sender=sender, recipient=recipient, content="Hello")
+        queries.clear()
+        answer = await execute(
+            "query Read($id: ID!) { messages(userId: $id) { success errors messages { "
+            "content senderId recipientId } } }",
+            id=str(two.pk),
+        )
+        assert answer["messages"] == {
+            "success": True,
+            "errors": None,
+            "messages": [
+                {"content": "Hello", "senderId": str(one.pk), "recipientId": str(two.pk)},
+                {"content": "Hello", "senderId": str(two.pk), "recipientId": str(one.pk)},
+            ],
+        }
+        assert len(queries) == 1
+
+    async def test_nobody_wrote_yet(self, execute: Execute, users: tuple[User, User]) -> None:
+        query = "query Read($id: ID!) { messages(userId: $id) { success messages { content } } }"
+        answer = await execute(query, id=str(users[0].pk))
+        assert answer["messages"] == {"success": True, "messages": []}
+
+    @pytest.mark.parametrize("bad", [*BAD_IDS, "999"])
+    async def test_messages_of_an_unknown_user(self, bad: str, execute: Execute) -> None:
+        query = "query Read($id: ID!) { messages(userId: $id) { success errors messages { id } } }"
+        assert (await execute(query, id=bad))["messages"] == {
+            "success": False,
+            "errors": [f"There is no user {bad:.40}"],
+            "messages": None,
+        }
+
+    async def test_subscribers_get_those_addressed_to_the_user(
+        self, socket: Socket, users: tuple[User, User], queries: list[str]
+    ) -> None:
+        one, two = users
+        query = f'subscription {{ messages(userId: "{two.pk}") {{ content senderId }} }}'
+        await socket.subscribe(query, confirm=True)
+        assert len(queries) == 2  # does the user exist, head of the topic
+        create = in_database(Message.objects.create)
+        await create(sender=two, recipient=one, content="Not this")
+        await create(sender=one, recipient=two, content="This")
+        assert (await socket.receive())["payload"] == {
+            "data": {"messages": {"content": "This", "senderId": str(one.pk)}}
+        }
+
+    @pytest.mark.parametrize("bad", [*BAD_IDS, "999"])
+    async def test_an_unknown_user_has_no_subscription(self, bad: str, socket: Socket) -> None:
+        await socket.subscribe(f'subscription {{ messages(userId: "{bad}") {{ content }} }}')
+        answer = await socket.receive()
+        assert answer["type"] == "error"
+        assert answer["payload"][0]["message"] == f"There is no user {bad:.40}"
+        assert answer["payload"][0]["extensions"] == {"code": "BAD_USER_INPUT"}
+
+
+class TestOrders:
+    GET = "query { getOrders { date state user { username email } } }"
+
+    @staticmethod
+    def expected(order: Order) -> dict[str, Any]:
+        return {
+            "date": order.date.isoformat(),
+            "state": order.state,
+            "user": {"username": order.user.username, "email": order.user.email},
+        }
+
+    async def test_get_orders_is_one_query(
+        self, execute: Execute, users: tuple[User, User], queries: list[str]
+    ) -> None:
+        orders = [await Order.objects.acreate(user=user) for user in users for _ in range(5)]
+        queries.clear()
+        answer = await execute(self.GET)
+        assert answer["getOrders"] == [self.expected(order) for order in reversed(orders)]
+        assert len(queries) == 1
+
+    async def test_the_newest_order_comes_at_once_then_every_change(
+        self, socket: Socket, users: tuple[User, User], queries: list[str]
+    ) -> None:
+        await Order.objects.acreate(user=users[0])
+        newest = await Order.objects.acreate(user=users[1])
+        queries.clear()
+        await socket.subscribe(
+            "subscription getLastOrder { getOrder { state date user { username email } } }"
+        )
+        assert (await socket.receive())["payload"]["data"]["getOrder"] == self.expected(newest)
+        assert len(queries) == 2  # head of the topic, newest order
+        await in_database(Order.objects.update)(state="PAID")
+        states = [(await socket.receive())["payload"]["data"]["getOrder"] for _ in range(2)]
+        assert [order["state"] for order in states] == ["PAID", "PAID"]
+
+    async def test_an_event_costs_two_reads(
+        self, socket: Socket, users: tuple[User, User], queries: list[str]
+    ) -> None:
+        order = await Order.objects.acreate(user=users[0])
+        await socket.subscribe("subscription { getOrder { user { username } } }")
+        await socket.receive()
+        await in_database(order.save)()
+        await socket.receive()
+        reads = [sql for sql in queries if sql.startswith("SELECT") and "FOR UPDATE" not in sql]
+        events = [sql for sql in reads if '"realtime_event"' in sql]
+        objects = [sql for sql in reads if '"accounts_user"."username"' in sql and " IN " in sql]
+        assert (len(events), len(objects)) == (1, 1)
+
+    async def test_a_deleted_order_is_told_with_what_it_was(
+        self, socket: Socket, users: tuple[User, User]
+    ) -> None:
+        order = await Order.objects.acreate(user=users[0], description="Thread")
+        fields = "id deleted description date user { username }"
+        await socket.subscribe(f"subscription {{ getOrder {{ {fields} }} }}")
+        await socket.receive()
+        await in_database(Order.objects.all().delete)()
+        assert (await socket.receive())["payload"]["data"]["getOrder"] == {
+            "id": str(order.pk),
+            "deleted": True,
+            "description": "Thread",
+            "date": order.date.isoformat(),
+            "user": {"username": "user_one"},
+        }
+
+    async def test_orders_that_go_with_their_user_are_told(
+        self, socket: Socket, users: tuple[User, User]
+    ) -> None:
+        order = await Order.objects.acreate(user=users[0])
+        await socket.subscribe("subscription { getOrder { id deleted user { username } } }")
+        await socket.receive()
+        await in_database(users[0].delete)()
+        assert (await socket.receive())["payload"]["data"]["getOrder"] == {
+            "id": str(order.pk),
+            "deleted": True,
+            "user": None,
+        }
+
+    async def test_one_order_can_be_followed(
+        self, socket: Socket, users: tuple[User, User]
+    ) -> None:
+        followed = await Order.objects.acreate(user=users[0])
+        other = await Order.objects.acreate(user=users[0])
+        await socket.subscribe(f'subscription {{ getOrder(id: "{followed.pk}") {{ id state }} }}')
+        assert (await socket.receive())["payload"]["data"]["getOrder"]["id"] == str(followed.pk)
+        other.state = followed.state = Order.State.PAID
+        await in_database(other.save)()
+        await in_database(followed.save)()
+        assert (await socket.receive())["payload"]["data"]["getOrder"] == {
+            "id": str(followed.pk),
+            "state": "PAID",
+        }
+
+    @pytest.mark.parametrize("bad", [*BAD_IDS, "999"])
+    async def test_an_unknown_order_cannot_be_followed(self, bad: str, socket: Socket) -> None:
+        await socket.subscribe(f'subscription {{ getOrder(id: "{bad}") {{ id }} }}')
+        answer = await socket.receive()
+        assert answer["payload"][0]["message"] == f"There is no order {bad:.40}"
+
+
+class TestRooms:
+    READ = 'query read { history(chatroom: "kittens") { chatroom text sender } }'
+    SEND = 'mutation send { sendChatMessage(chatroom: "kittens", text: "Hi all!") { ok } }'
+    LISTEN = 'subscription s { onNewChatMessage(chatroom: "kittens") { text sender } }'
+
+    async def test_a_room_exists_as_soon_as_someone_writes_to_it(
+        self, execute: Execute, queries: list[str]
+    ) -> None:
+        assert await execute(self.READ) == {"history": []}
+        assert len(queries) == 1
+        assert await execute(self.SEND) == {"sendChatMessage": {"ok": True}}
+        queries.clear()
+        assert await execute(self.SEND) == {"sendChatMessage": {"ok": True}}
+        assert len(queries) == 5  # begin, room, message, offset, event
+        queries.clear()
+        message = {"chatroom": "kittens", "text": "Hi all!", "sender": "Anonymous"}
+        assert await execute(self.READ) == {"history": [message, message]}
+        assert len(queries) == 1
+
+    async def test_one_may_listen_before_the_room_exists(
+        self, socket: Socket, execute: Execute
+    ) -> None:
+        await socket.subscribe(self.LISTEN, confirm=True)
+        await execute(self.SEND)
+        assert (await socket.receive())["payload"]["data"] == {
+            "onNewChatMessage": {"text": "Hi all!", "sender": "Anonymous"}
+        }
+
+    @pytest.mark.parametrize(("room", "text"), [("kittens", ""), ("", "Hi"), ("x" * 101, "Hi")])
+    async def test_what_cannot_be_written(self, room: str, text: str, execute: Execute) -> None:
+        query = """mutation Send($room: String!, $text: String!) {
+            sendChatMessage(chatroom: $room, text: $text) { ok errors } }"""
+        answer = (await execute(query, room=room, text=text))["sendChatMessage"]
+        assert answer["ok"] is False
+        assert len(answer["errors"]) == 1
+        assert not await RoomMessage.objects.aexists()
+
+
+class TestProbes:
+    async def test_count(self, socket: Socket, queries: list[str]) -> None:
+        await socket.subscribe("subscription { count(target: 2) }")
+        assert [(await socket.receive())["payload"]["data"]["count"] for _ in range(2)] == [0, 1]
+        assert (await socket.receive())["type"] == "complete"
+        assert queries == []
+
+
+async def test_no_operation_leaves_the_caller_without_an_answer(application: Any) -> None:
+    result, _ = await post(application, "query { unknown }")
+    assert result["errors"][0]["message"] == "Cannot query field 'unknown' on type 'Query'."

@@ -1,0 +1,119 @@
+"""Who is asking: anonymous callers, logins over HTTP and over a socket."""
+
+from typing import Any
+
+import pytest
+
+from accounts.models import User
+from messaging.models import RoomMessage
+from tests.in_process import Socket, post
+
+LOGIN = 'mutation login { login(username: "user_one", password: "pass") { ok } }'
+SEND = 'mutation send { sendChatMessage(chatroom: "kittens", text: "Hi all!") { ok } }'
+
+
+async def sender() -> str | None:
+    message = await RoomMessage.objects.select_related("sender").aget()
+    return message.sender and message.sender.username
+
+
+class TestLogin:
+    async def test_over_http_the_cookie_sends_as_the_user(
+        self, application: Any, users: tuple[User, User]
+    ) -> None:
+        result, headers = await post(application, LOGIN)
+        assert result["data"] == {"login": {"ok": True}}
+        cookie = headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=Lax" in cookie
+        await post(application, SEND, headers={"cookie": cookie.split(";")[0]})
+        assert await sender() == "user_one"
+
+    async def test_over_a_socket_the_connection_sends_as_the_user(
+        self, socket: Socket, users: tuple[User, User]
+    ) -> None:
+        await socket.subscribe(LOGIN)
+        assert (await socket.receive())["payload"]["data"] == {"login": {"ok": True}}
+        await socket.receive()
+        await socket.subscribe(SEND)
+        await socket.receive()
+        assert await sender() == "user_one"
+
+    async def test_another_connection_stays_anonymous(
+        self, application: Any, socket: Socket, users: tuple[User, User]
+    ) -> None:
+        await socket.subscribe(LOGIN)
+        await socket.receive()
+        await post(application, SEND)
+        assert await sender() is None
+
+    @pytest.mark.parametrize(
+        ("name", "password"), [("user_one", "wrong"), ("nobody", "pass"), ("", "")]
+    )
+    async def test_a_wrong_password_is_no_login(
+        self, name: str, password: str, application: Any, users: tuple[User, User]
+    ) -> None:
+        query = """mutation Login($name: String!, $password: String!) {
+            login(username: $name, password: $password) { ok } }"""
+        result, headers = await post(application, query, name=name, password=password)
+        assert result["data"] == {"login": {"ok": False}}
+        assert "set-cookie" not in headers
+
+    async def test_a_deactivated_user_cannot_log_in(
+        self, application: Any, users: tuple[User, User]
+    ) -> None:
+        await User.objects.aupdate(is_active=False)
+        assert (await post(application, LOGIN))[0]["data"] == {"login": {"ok": False}}
+
+
+class TestOutsideDemoMode:
+    OPERATIONS = (
+        "{ hello }",
+        "{ getOrders { id } }",
+        '{ userId(username: "user_one") }',
+        SEND,
+    )
+
+    @pytest.fixture(autouse=True)
+    def _no_demo(self, settings: Any) -> None:
+        settings.CLEW_DEMO = False
+
+    @pytest.mark.parametrize("query", OPERATIONS)
+    async def test_anonymous_operations_are_refused(self, query: str, application: Any) -> None:
+        result, _ = await post(application, query)
+        assert [error["extensions"] for error in result["errors"]] == [{"code": "UNAUTHENTICATED"}]
+        assert not await RoomMessage.objects.aexists()
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "subscription { getOrder { id } }",
+            "subscription { count(target: 1) }",
+            "subscription { realTimeMessages }",
+        ],
+    )
+    async def test_anonymous_subscriptions_are_refused(self, query: str, socket: Socket) -> None:
+        await socket.subscribe(query)
+        answer = await socket.receive()
+        assert answer["type"] == "error"
+        assert answer["payload"][0]["extensions"] == {"code": "UNAUTHENTICATED"}
+
+    async def test_who_logs_in_may(self, application: Any, users: tuple[User, User]) -> None:
+        _, headers = await post(application, LOGIN)
+        cookie = headers["set-cookie"].split(";")[0]
+        result, _ = await post(application, "{ hello }", headers={"cookie": cookie})
+        assert result == {"data": {"hello": "Hello world!"}}
+
+
+async def test_every_root_field_but_login_asks_who_it_is(settings: Any) -> None:
+    from django_project.schema import schema
+
+    settings.CLEW_DEMO = False
+    open_fields = [
+        f"{root.name}.{name}"
+        for root in (schema.query_type, schema.mutation_type, schema.subscription_type)
+        if root is not None
+        for name, field in root.fields.items()
+        if "guarded" not in (field.subscribe or field.resolve).__qualname__  # type: ignore[union-attr]
+    ]
+    assert open_fields == ["Mutation.login"]
