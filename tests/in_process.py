@@ -45,7 +45,6 @@ class Socket:
             headers=[(name.encode(), value.encode()) for name, value in given.items()],
             subprotocols=[SUBPROTOCOL] if subprotocols is None else subprotocols,
         )
-        self._communicator.scope["scheme"] = "ws"
 
     async def connect(self) -> tuple[bool, Any]:
         """Return whether the handshake was accepted, and the subprotocol or the close code."""

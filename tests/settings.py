@@ -1,9 +1,17 @@
 """The project's settings, with the tests' own app."""
 
 from django_project.settings import *  # noqa: F403
-from django_project.settings import INSTALLED_APPS
+from django_project.settings import INSTALLED_APPS, STORAGES
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.shelf"]
 
 # Enough for the tests, and fast.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# Without `collectstatic`.
+STORAGES = {
+    **STORAGES,
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+SERVESTATIC_USE_FINDERS = True
+SERVESTATIC_USE_STATIC_ROOT = False

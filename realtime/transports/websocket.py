@@ -51,6 +51,6 @@ class WebSocketHandler(GraphQLWebsocketHandlerBase):
         origin = websocket.headers.get("origin")
         if origin is None:  # not a browser, so nobody's cookies are misused
             return True
-        scheme = "https" if websocket.scope["scheme"] == "wss" else "http"
+        scheme = "https" if websocket.scope.get("scheme") == "wss" else "http"
         own = f"{scheme}://{websocket.headers.get('host', '')}"
         return origin == own or origin in self._allowed_origins

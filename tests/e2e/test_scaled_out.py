@@ -1,0 +1,86 @@
+"""On PostgreSQL and Redis: the engine's tests again, and two servers."""
+
+import asyncio
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.e2e.conftest import Environment
+from tests.harness.http_client import GraphQLHTTP
+from tests.harness.server import ROOT, ServerProcess, manage
+from tests.harness.services import Postgres, Redis
+from tests.harness.websocket_client import GraphQLSocket
+
+
+def test_the_engine_passes_its_tests_on_postgresql_and_redis(
+    postgres: Postgres, redis_server: Redis
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/realtime"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "CLEW_TEST_DATABASE_URL": postgres.url,
+            "CLEW_TEST_REDIS_URL": redis_server.url,
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def environment(postgres: Postgres, redis_server: Redis) -> Environment:
+    environment = {
+        "DEBUG": "1",
+        "SECRET_KEY": "end-to-end",
+        "DATABASE_URL": postgres.url,
+        "REDIS_URL": redis_server.url,
+    }
+    manage("migrate", "--verbosity", "0", env=environment)
+    return environment
+
+
+async def test_two_servers_share_events_and_broadcasts(environment: Environment) -> None:
+    with ServerProcess("uvicorn", environment) as one, ServerProcess("daphne", environment) as two:
+        async with GraphQLSocket(one.ws_url) as socket:
+            room = await socket.live('subscription { onNewChatMessage(chatroom: "cats") { text } }')
+            news = await socket.live("subscription { realTimeMessages }")
+            http = GraphQLHTTP(two.graphql_url)
+            for n in range(10):
+                send = 'mutation { sendChatMessage(chatroom: "cats", text: "%d") { ok } }' % n
+                await asyncio.to_thread(http.post, send)
+            for n in range(10):
+                assert await room.next() == {"data": {"onNewChatMessage": {"text": str(n)}}}
+            announce = "from realtime.doorbell import broadcast; broadcast('announcements', 'Hi')"
+            await asyncio.to_thread(
+                manage, "shell", "--verbosity", "0", "-c", announce, env=environment
+            )
+            assert await news.next() == {"data": {"realTimeMessages": "Hi"}}
+
+
+async def test_events_arrive_without_redis_and_with_it_again(
+    environment: Environment, redis_server: Redis
+) -> None:
+    with ServerProcess("uvicorn", environment) as one, ServerProcess("uvicorn", environment) as two:
+        async with GraphQLSocket(one.ws_url) as socket:
+            room = await socket.live('subscription { onNewChatMessage(chatroom: "dogs") { text } }')
+            http = GraphQLHTTP(two.graphql_url)
+
+            async def say(text: str) -> None:
+                send = 'mutation { sendChatMessage(chatroom: "dogs", text: "%s") { ok } }' % text
+                answer = await asyncio.to_thread(http.post, send)
+                assert answer == {"data": {"sendChatMessage": {"ok": True}}}
+                assert await room.next() == {"data": {"onNewChatMessage": {"text": text}}}
+
+            await say("with")
+            await asyncio.to_thread(redis_server.kill)
+            try:
+                await say("without")
+            finally:
+                await asyncio.to_thread(redis_server.start)
+            await say("again")
