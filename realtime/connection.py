@@ -8,11 +8,12 @@ from typing import Any
 
 import orjson
 from ariadne.asgi.handlers import GraphQLWebsocketHandlerBase
+from ariadne.exceptions import WebSocketConnectionError
 from graphql import GraphQLError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from realtime.conf import get_settings
-from realtime.execution import RequestError, results
+from realtime.execution import RequestError, fault, results
 from realtime.protocols.close_codes import Close
 from realtime.protocols.graphql_transport_ws import (
     Complete,
@@ -84,9 +85,16 @@ class Connection:
         if self._handler.on_connect:
             try:
                 answer = await _called(self._handler.on_connect(self._websocket, payload))
+            except GraphQLError as error:
+                await self._act(self._protocol.refuse(error.message))
+                return
+            except WebSocketConnectionError as error:
+                reason = error.payload.get("message", "Forbidden")
+                await self._act(self._protocol.refuse(str(reason)))
+                return
             except Exception as error:
-                reason = error.message if isinstance(error, GraphQLError) else "Forbidden"
-                await self._act(self._protocol.refuse(reason))
+                self._handler.error_formatter(fault(error), self._handler.debug)  # logs it
+                await self._act(self._protocol.fail())
                 return
         await self._act(self._protocol.accept(answer if isinstance(answer, dict) else None))
 
@@ -98,8 +106,7 @@ class Connection:
         except RequestError as error:
             await self._end(id, self._protocol.error(id, _json(error.errors)))
         except Exception as error:
-            fault = GraphQLError(str(error), original_error=error)
-            errors = [self._handler.error_formatter(fault, self._handler.debug)]
+            errors = [self._handler.error_formatter(fault(error), self._handler.debug)]
             await self._end(id, self._protocol.error(id, _json(errors)))
         else:
             await self._end(id, self._protocol.complete(id))

@@ -91,32 +91,39 @@ async def receive(hear: Hear) -> None:
     A layer that fails is tried again: meanwhile the sweep alone finds new events.
     """
     layer = _layer()
-    if layer is None:
-        return
-    while True:
+    while layer is not None:
         try:
             await _receive(layer, hear)
         except Exception as error:
+            _heed_cancellation()
             _reachable.lost(error)
             await asyncio.sleep(get_settings().sweep_interval)
 
 
 async def _receive(layer: BaseChannelLayer, hear: Hear) -> None:
+    """Join the groups under a new channel, and hear what comes there for a while."""
     channel = await layer.new_channel("realtime.")
     groups = [_group(number) for number in range(get_settings().doorbell_groups)]
     try:
-        while True:
-            for group in groups:
-                await layer.group_add(group, channel)
-            _reachable.found()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(REJOIN_INTERVAL):
-                    while True:
-                        _hear_remote(hear, await layer.receive(channel))
+        for group in groups:
+            await layer.group_add(group, channel)
+        _heed_cancellation()
+        _reachable.found()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REJOIN_INTERVAL):
+                while True:
+                    _hear_remote(hear, await layer.receive(channel))
     finally:
         with suppress(Exception):
             for group in groups:
                 await layer.group_discard(group, channel)
+
+
+def _heed_cancellation() -> None:
+    """Be cancelled now, if redis-py has swallowed it, which it may do while it connects."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _hear_remote(hear: Hear, message: Mapping[str, Any]) -> None:

@@ -30,6 +30,11 @@ class RequestError(Exception):
         self.errors = errors
 
 
+def fault(error: Exception) -> GraphQLError:
+    """Wrap an exception that nobody meant for clients."""
+    return GraphQLError(str(error), original_error=error)
+
+
 async def results(
     handler: GraphQLWebsocketHandlerBase, request: Any, data: dict[str, Any]
 ) -> AsyncGenerator[Result, None]:
@@ -76,7 +81,7 @@ async def _stream(
     except GraphQLError as error:
         raise _refused(handler, [error]) from None
     except Exception as error:
-        raise _refused(handler, [GraphQLError(str(error), original_error=error)]) from None
+        raise _refused(handler, [fault(error)]) from None
     finally:
         # A generator of responses that never started does not close its source.
         if hasattr(events, "aclose"):

@@ -99,6 +99,12 @@ class GraphQLTransportWS:
             return []
         return [self._close(CloseCode.FORBIDDEN, reason)]
 
+    def fail(self, reason: str = "Internal server error") -> list[Event]:
+        """Close because of a fault of our own."""
+        if self.state is State.CLOSED:
+            return []
+        return [self._close(CloseCode.INTERNAL_ERROR, reason)]
+
     def init_timed_out(self) -> list[Event]:
         """Note that the time for `connection_init` is over. Slow judging is no time-out."""
         if self.state is not State.OPENED:

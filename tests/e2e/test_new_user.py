@@ -13,9 +13,13 @@ from tests.harness.http_client import GraphQLHTTP
 from tests.harness.server import ServerProcess, manage
 from tests.harness.websocket_client import GraphQLSocket
 
-CREATE_USER = 'mutation { createUser(username: "%s") { success errors user { userId username } } }'
-CREATE_MESSAGE = """mutation { createMessage(senderId: "1", recipientId: "2", content: "Hello there") {
-    success errors message { content recipientId senderId } } }"""
+CREATE_USER = """mutation Create($name: String!) {
+    createUser(username: $name) { success errors user { userId username } } }"""
+CREATE_MESSAGE = """mutation {
+    createMessage(senderId: "1", recipientId: "2", content: "Hello there") {
+        success errors message { content recipientId senderId } } }"""
+READ_MESSAGES = """query {
+    messages(userId: "2") { success errors messages { content senderId recipientId } } }"""
 ORDERS = "subscription getLastOrder { getOrder { state date user { username email } } }"
 LOGIN = 'mutation login { login(username: "user_one", password: "pass") { ok } }'
 SEND = 'mutation send { sendChatMessage(chatroom: "kittens", text: "Hi all!") { ok } }'
@@ -58,9 +62,9 @@ async def greet(socket: GraphQLSocket) -> None:
 
 async def meet(socket: GraphQLSocket, http: GraphQLHTTP) -> None:
     for pk, name in (("1", "user_one"), ("2", "user_two")):
-        created = await socket.execute(CREATE_USER % name)
+        created = await socket.execute(CREATE_USER, {"name": name})
         assert created["data"]["createUser"]["user"] == {"userId": pk, "username": name}
-    again = await asyncio.to_thread(http.post, CREATE_USER % "user_one")
+    again = await asyncio.to_thread(http.post, CREATE_USER, {"name": "user_one"})
     assert again["data"]["createUser"] == {
         "success": False,
         "errors": ["Username is taken"],
@@ -78,9 +82,7 @@ async def message(socket: GraphQLSocket, http: GraphQLHTTP) -> None:
     sent = await asyncio.to_thread(http.post, CREATE_MESSAGE)
     assert sent["data"]["createMessage"] == {"success": True, "errors": None, "message": expected}
     assert await inbox.next() == {"data": {"messages": expected}}
-    read = await socket.execute(
-        'query { messages(userId: "2") { success errors messages { content senderId recipientId } } }'
-    )
+    read = await socket.execute(READ_MESSAGES)
     assert read["data"]["messages"]["messages"] == [expected]
     await inbox.complete()
 

@@ -13,12 +13,24 @@ from tests.harness.server import ROOT, ServerProcess, manage
 from tests.harness.services import Postgres, Redis
 from tests.harness.websocket_client import GraphQLSocket
 
+SEND = """mutation Send($room: String!, $text: String!) {
+    sendChatMessage(chatroom: $room, text: $text) { ok } }"""
+
 
 def test_the_engine_passes_its_tests_on_postgresql_and_redis(
     postgres: Postgres, redis_server: Redis
 ) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/realtime"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--reuse-db",
+            "tests/realtime",
+        ],
         cwd=ROOT,
         env={
             **os.environ,
@@ -52,8 +64,7 @@ async def test_two_servers_share_events_and_broadcasts(environment: Environment)
             news = await socket.live("subscription { realTimeMessages }")
             http = GraphQLHTTP(two.graphql_url)
             for n in range(10):
-                send = 'mutation { sendChatMessage(chatroom: "cats", text: "%d") { ok } }' % n
-                await asyncio.to_thread(http.post, send)
+                await asyncio.to_thread(http.post, SEND, {"room": "cats", "text": str(n)})
             for n in range(10):
                 assert await room.next() == {"data": {"onNewChatMessage": {"text": str(n)}}}
             announce = "from realtime.doorbell import broadcast; broadcast('announcements', 'Hi')"
@@ -72,8 +83,7 @@ async def test_events_arrive_without_redis_and_with_it_again(
             http = GraphQLHTTP(two.graphql_url)
 
             async def say(text: str) -> None:
-                send = 'mutation { sendChatMessage(chatroom: "dogs", text: "%s") { ok } }' % text
-                answer = await asyncio.to_thread(http.post, send)
+                answer = await asyncio.to_thread(http.post, SEND, {"room": "dogs", "text": text})
                 assert answer == {"data": {"sendChatMessage": {"ok": True}}}
                 assert await room.next() == {"data": {"onNewChatMessage": {"text": text}}}
 

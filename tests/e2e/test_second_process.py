@@ -10,6 +10,8 @@ from tests.harness.http_client import GraphQLHTTP
 from tests.harness.server import ServerProcess, manage
 from tests.harness.websocket_client import GraphQLSocket
 
+SEND = """mutation Send($room: String!, $text: String!) {
+    sendChatMessage(chatroom: $room, text: $text) { ok } }"""
 ORDERS = "subscription { getOrder { id state deleted description } }"
 
 
@@ -41,13 +43,17 @@ def shell(environment: Environment, code: str) -> None:
             [("1", "updated", False), ("2", "updated", False)],
         ),
         (
-            "Order.objects.bulk_create([Order(pk=p, user_id=2, description='bulk') for p in (8, 9)])",
+            "Order.objects.bulk_create("
+            "[Order(pk=p, user_id=2, description='bulk') for p in (8, 9)])",
             [("8", "bulk", False), ("9", "bulk", False)],
         ),
-        ("User.objects.get(pk=2).delete()", [("2", "updated", True), ("8", "bulk", True), ("9", "bulk", True)]),
+        (
+            "User.objects.get(pk=2).delete()",
+            [("2", "updated", True), ("8", "bulk", True), ("9", "bulk", True)],
+        ),
     ],
     ids=["save", "update", "bulk_create", "cascade"],
-)  # fmt: skip
+)
 async def test_a_change_in_a_shell_arrives(
     code: str, told: list[tuple[str, str, bool]], server: ServerProcess, environment: Environment
 ) -> None:
@@ -61,13 +67,12 @@ async def test_a_change_in_a_shell_arrives(
 
 async def test_two_servers_share_one_file(server: ServerProcess, environment: Environment) -> None:
     listen = 'subscription { onNewChatMessage(chatroom: "kittens") { text } }'
-    send = 'mutation { sendChatMessage(chatroom: "kittens", text: "%d") { ok } }'
     with ServerProcess("daphne", environment) as other:
         http = [GraphQLHTTP(each.graphql_url) for each in (server, other)]
         async with GraphQLSocket(server.ws_url) as here, GraphQLSocket(other.ws_url) as there:
             streams = [await socket.live(listen) for socket in (here, there)]
             for n in range(20):
-                await asyncio.to_thread(http[n % 2].post, send % n)
+                await asyncio.to_thread(http[n % 2].post, SEND, {"room": "kittens", "text": str(n)})
             for stream in streams:
                 texts = [
                     (await stream.next())["data"]["onNewChatMessage"]["text"] for _ in range(20)
@@ -85,8 +90,7 @@ async def test_two_hundred_concurrent_writers_over_two_servers(
             url = (server, other)[writer % 2].ws_url
             async with GraphQLSocket(url) as socket:
                 answer = await socket.execute(
-                    'mutation { sendChatMessage(chatroom: "busy", text: "%d") { ok } }' % writer,
-                    timeout=60,
+                    SEND, {"room": "busy", "text": str(writer)}, timeout=60
                 )
                 assert answer == {"data": {"sendChatMessage": {"ok": True}}}
 

@@ -56,3 +56,10 @@ def realtime_settings(settings: Any) -> Callable[..., None]:
         settings.REALTIME = {**settings.REALTIME, **entries}
 
     return change
+
+
+def hub_tasks() -> set[str]:
+    """Name the tasks of this loop's hub; a channel layer may keep one of its own beside them."""
+    return {
+        name for task in asyncio.all_tasks() if (name := task.get_name()).startswith("realtime-")
+    }

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from ariadne import QueryType, SubscriptionType, make_executable_schema
 from ariadne.asgi import GraphQL
+from ariadne.exceptions import WebSocketConnectionError
 from graphql import GraphQLError
 
 from realtime.asgi import graphql_app
+from realtime.errors import report_error
 from realtime.transports.websocket import WebSocketHandler
 from tests.in_process import Socket
 
@@ -231,15 +233,33 @@ class TestOpening:
         }
         await socket.disconnect()
 
-    async def test_on_connect_may_refuse(self, stranger: Stranger) -> None:
+    @pytest.mark.parametrize(
+        "refusal", [GraphQLError("Token expired"), WebSocketConnectionError("Token expired")]
+    )
+    async def test_on_connect_may_refuse(self, refusal: Exception, stranger: Stranger) -> None:
         def refuse(websocket: Any, payload: Any) -> None:
-            raise GraphQLError("Token expired")
+            raise refusal
 
         handler = WebSocketHandler(on_connect=refuse)
         socket = Socket(GraphQL(stranger.schema, websocket_handler=handler))
         await socket.connect()
         await socket.send({"type": "connection_init"})
         assert await socket.closed() == (4403, "Token expired")
+        await socket.disconnect()
+
+    async def test_a_fault_of_on_connect_is_masked_and_logged(
+        self, stranger: Stranger, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def broken(websocket: Any, payload: Any) -> None:
+            raise KeyError("a secret")
+
+        handler = WebSocketHandler(on_connect=broken)
+        app = GraphQL(stranger.schema, websocket_handler=handler, error_formatter=report_error)
+        socket = Socket(app)
+        await socket.connect()
+        await socket.send({"type": "connection_init"})
+        assert await socket.closed() == (4500, "Internal server error")
+        assert "a secret" in caplog.text
         await socket.disconnect()
 
 

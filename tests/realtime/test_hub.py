@@ -15,7 +15,7 @@ from realtime.hub import Hub
 from realtime.models import Event, Topic
 from realtime.publishing import publish, publishing
 from realtime.subscription import Delivery
-from tests.realtime.conftest import Titles, change, received, subscribed
+from tests.realtime.conftest import Titles, change, hub_tasks, received, subscribed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -214,10 +214,9 @@ class TestFaults:
 
 class TestLeaving:
     async def test_the_last_to_leave_leaves_no_task(self, feed: Titles) -> None:
-        before = asyncio.all_tasks()
         async with subscribed(feed, "a"), subscribed(feed, "b"):
-            assert len(asyncio.all_tasks()) > len(before)
-        assert asyncio.all_tasks() == before
+            assert "realtime-hub" in hub_tasks()
+        assert hub_tasks() == set()
 
     async def test_a_failed_join_leaves_nothing(
         self, feed: Titles, monkeypatch: pytest.MonkeyPatch
@@ -225,11 +224,10 @@ class TestLeaving:
         def fail(topics: object) -> None:
             raise OperationalError("the database is away")
 
-        before = asyncio.all_tasks()
         monkeypatch.setattr(log, "heads", fail)
         with pytest.raises(OperationalError):
             await Hub.current().subscribe(["a"], feed)
-        assert asyncio.all_tasks() == before
+        assert hub_tasks() == set()
 
     async def test_leaving_is_idempotent(self, feed: Titles) -> None:
         async with subscribed(feed, "a") as subscription:
@@ -273,9 +271,8 @@ class TestBroadcasts:
         await listener.aclose()
 
     async def test_leaving_leaves_no_task(self) -> None:
-        before = asyncio.all_tasks()
         listener = Hub.current().broadcasts("news")
         await listener.aclose()
-        assert asyncio.all_tasks() == before
+        assert hub_tasks() == set()
         with pytest.raises(StopAsyncIteration):
             await anext(listener)

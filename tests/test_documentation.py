@@ -1,0 +1,68 @@
+"""What the documentation says and could drift from the source."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from graphql import parse, validate
+
+from realtime.conf import Settings
+from realtime.protocols import CloseCode
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def test_every_close_code_of_the_protocol_is_listed() -> None:
+    listed = set(re.findall(r"^\| (\d{4}) \|", text("docs/guarantees.md"), re.MULTILINE))
+    assert listed == {str(code.value) for code in CloseCode if code >= 4000}
+
+
+def test_every_setting_is_listed_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| `(\S+)` \|", text("docs/settings.md").partition("## REALTIME")[2], re.MULTILINE))  # fmt: skip  # noqa: E501
+    assert rows == {
+        field.name.upper(): repr(field.default).replace("'", '"') for field in fields(Settings)
+    }
+
+
+def test_every_variable_of_the_environment_is_listed() -> None:
+    read = re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', text("django_project/settings.py"))
+    listed = re.findall(r"^\| `([A-Z_]+)` ", text("docs/settings.md").partition("## REALTIME")[0], re.MULTILINE)  # fmt: skip  # noqa: E501
+    assert sorted(read) == sorted(listed)
+
+
+def test_the_operations_of_the_readme_are_valid() -> None:
+    from django_project.schema import schema
+
+    operations = re.search(r"```graphql\n(.*?)```", text("README.md"), re.DOTALL)
+    assert operations
+    for operation in operations[1].strip().splitlines():
+        assert validate(schema, parse(operation)) == [], operation
+
+
+@pytest.mark.parametrize("target", ["run", "test", "check", "format", "lock", "graphiql"])
+def test_the_commands_are_there(target: str) -> None:
+    assert f"make {target}" in text("README.md") + text("CONTRIBUTING.md")
+    assert re.search(rf"^{target}:", text("Makefile"), re.MULTILINE)
+
+
+def test_ci_calls_the_commands_of_the_readme() -> None:
+    assert "\nmake check\nmake test\n" in text(".ci/run")
+
+
+@pytest.mark.parametrize(
+    "page", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")], ids=lambda page: page.name
+)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        assert link.startswith("http://127.0.0.1:8000/") or (page.parent / link).exists(), link
+
+
+def test_lock_files_name_no_host(request: Any) -> None:
+    for name in ("requirements.lock", "requirements-dev.lock", "graphiql/package-lock.json"):
+        assert not re.search(r"--(extra-)?index-url|--find-links|\"resolved\"", text(name))
