@@ -14,7 +14,7 @@ SEND = 'mutation send { sendChatMessage(chatroom: "kittens", text: "Hi all!") { 
 
 async def sender() -> str | None:
     message = await RoomMessage.objects.select_related("sender").aget()
-    return message.sender and message.sender.username
+    return message.sender.username if message.sender else None
 
 
 class TestLogin:
@@ -114,6 +114,6 @@ async def test_every_root_field_but_login_asks_who_it_is(settings: Any) -> None:
         for root in (schema.query_type, schema.mutation_type, schema.subscription_type)
         if root is not None
         for name, field in root.fields.items()
-        if "guarded" not in (field.subscribe or field.resolve).__qualname__  # type: ignore[union-attr]
+        if "guarded" not in (field.subscribe or field.resolve).__qualname__
     ]
     assert open_fields == ["Mutation.login"]

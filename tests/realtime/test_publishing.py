@@ -1,6 +1,6 @@
 """Transactions that publish: collected, appended once, rung after commit."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def rings(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+def rings(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     rung: list[dict[str, Any]] = []
     monkeypatch.setattr(doorbell, "ring", rung.append)
     return rung
