@@ -4,12 +4,14 @@ from collections.abc import Iterable
 
 from django.contrib.auth import authenticate
 
-from accounts.identifiers import parse_id
+from accounts.inputs import is_storable, parse_id
 from accounts.models import User
 
 
 def user_id(username: str) -> str | None:
     """Return the id of the user of that name."""
+    if not is_storable(username):
+        return None
     pk = User.objects.filter(username=username).values_list("pk", flat=True).first()
     return None if pk is None else str(pk)
 
@@ -22,5 +24,7 @@ def users_by_id(ids: Iterable[str]) -> dict[str, User]:
 
 def user_with_password(username: str, password: str) -> User | None:
     """Return the active user whose password this is."""
+    if not is_storable(username + password):
+        return None
     user = authenticate(username=username, password=password)
     return user if isinstance(user, User) else None

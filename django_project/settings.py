@@ -41,6 +41,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 else:
     # Django's own threads hold connections, too: the admin's, and those of `channels.auth`.
     DATABASES["default"] |= {
+        "CONN_HEALTH_CHECKS": True,  # of pooled connections: the server may have been restarted
         "OPTIONS": {"pool": {"min_size": 1, "max_size": DATABASE_THREADS + 4, "timeout": 10}},
     }
 

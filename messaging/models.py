@@ -35,7 +35,9 @@ class Message(Published):
 class Room(models.Model):
     """A place where people write to everyone in it."""
 
-    name = models.CharField(max_length=100, unique=True)
+    MAX_NAME = 100
+
+    name = models.CharField(max_length=MAX_NAME, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

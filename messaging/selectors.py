@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 
-from accounts.identifiers import parse_id
+from accounts.inputs import is_storable, parse_id
 from accounts.models import User
 from messaging.models import Message, RoomMessage
 
@@ -34,6 +34,8 @@ def messages_by_id(ids: Iterable[str]) -> dict[int, Message]:
 
 def room_messages(room: str) -> list[RoomMessage]:
     """Return what was written in a room, oldest first; nothing if there is no such room."""
+    if not is_storable(room):
+        return []
     return list(RoomMessage.objects.filter(room__name=room).select_related("sender"))
 
 

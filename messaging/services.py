@@ -2,6 +2,7 @@
 
 from django.core.exceptions import ValidationError
 
+from accounts.inputs import is_storable
 from accounts.models import User
 from accounts.selectors import users_by_id
 from messaging.models import Message, Room, RoomMessage
@@ -17,8 +18,7 @@ def send_message(*, sender_id: str, recipient_id: str, content: str) -> Message:
         for role, id in (("sender", sender_id), ("recipient", recipient_id))
         if id not in users
     ]
-    if not content.strip():
-        errors.append("The message is empty")
+    errors += _faults(content)
     if errors:
         raise ValidationError(errors)
     return Message.objects.create(
@@ -29,10 +29,18 @@ def send_message(*, sender_id: str, recipient_id: str, content: str) -> Message:
 @transactional
 def write_in_room(*, sender: User | None, room: str, text: str) -> RoomMessage:
     """Write in a room, which is made by the first who writes to it. Raises ValidationError."""
-    if not text.strip():
-        raise ValidationError("The message is empty")
+    if errors := _faults(text, room):
+        raise ValidationError(errors)
     place = Room.objects.filter(name=room).first()
     if place is None:
         Room(name=room).clean_fields()
         place, _ = Room.objects.get_or_create(name=room)
     return RoomMessage.objects.create(sender=sender, room=place, text=text)
+
+
+def _faults(text: str, room: str = "") -> list[str]:
+    if not text.strip():
+        return ["The message is empty"]
+    if not is_storable(text + room):
+        return ["The message has characters that cannot be stored"]
+    return []

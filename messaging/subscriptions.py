@@ -5,9 +5,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from graphql import GraphQLError
 
+from accounts.inputs import is_storable
 from accounts.viewer import Info
 from messaging import selectors
-from messaging.models import Message, RoomMessage
+from messaging.models import Message, Room, RoomMessage
 from messaging.topics import ANNOUNCEMENTS, inbox_topic, room_topic
 from realtime.live import Kind, LiveSubscriptionType
 
@@ -32,6 +33,8 @@ def resolve_message(message: Message, info: Info, **_: Any) -> Message:
 
 @subscription.topics("onNewChatMessage", kinds=[Kind.CREATED])
 async def room_topics(_: Any, info: Info, chatroom: str) -> str:
+    if not is_storable(chatroom) or len(chatroom) > Room.MAX_NAME:
+        raise GraphQLError("There can be no such room", extensions={"code": "BAD_USER_INPUT"})
     return room_topic(chatroom)
 
 

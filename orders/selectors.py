@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from accounts.identifiers import parse_id
+from accounts.inputs import parse_id
 from accounts.models import User
 from orders.models import Order
 from realtime.models import Event

@@ -57,9 +57,16 @@ class Socket:
         await self.send({"type": "connection_init", "payload": payload})
         assert (await self.receive())["type"] == "connection_ack"
 
-    async def subscribe(self, query: str, *, id: str = "1", confirm: bool = False) -> None:
+    async def subscribe(
+        self,
+        query: str,
+        *,
+        id: str = "1",
+        confirm: bool = False,
+        variables: Payload | None = None,
+    ) -> None:
         """Start an operation; with `confirm` wait until it is live."""
-        payload = {"query": query, "extensions": {"confirm": confirm}}
+        payload = {"query": query, "variables": variables, "extensions": {"confirm": confirm}}
         await self.send({"type": "subscribe", "id": id, "payload": payload})
         if confirm:
             assert (await self.receive())["payload"] == {

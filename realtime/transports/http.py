@@ -21,7 +21,10 @@ class HTTPHandler(GraphQLHTTPHandler):
         content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
         if content_type != "application/json":
             raise HttpBadRequestError("The body must be of type application/json")
-        return await self.extract_data_from_json_request(request)
+        try:
+            return orjson.loads(await request.body())
+        except orjson.JSONDecodeError as error:
+            raise HttpBadRequestError(f"The body is not valid JSON: {error}") from None
 
     async def create_json_response(
         self, request: Request, result: dict[str, Any], success: bool

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.db.models import QuerySet
 
 from accounts.models import User
 from messaging.models import Message, RoomMessage
@@ -11,6 +12,9 @@ from realtime.database import in_database
 from realtime.models import Event
 from tests.django_project.conftest import Execute
 from tests.in_process import Socket, post
+
+NUL, HALF = "a\0b", "a\ud800b"
+"""Texts that JSON can express, but no database can hold."""
 
 HUGE = str(10**30)
 BAD_IDS = ["abc", "", "0", "-1", "1.5", "٣", HUGE, str(2**63)]
@@ -43,7 +47,7 @@ class TestUsers:
             "user": None,
         }
 
-    @pytest.mark.parametrize("name", ["", "two words", "x" * 151])
+    @pytest.mark.parametrize("name", ["", "two words", "x" * 151, NUL])
     async def test_a_name_that_cannot_be_one(self, name: str, execute: Execute) -> None:
         query = "mutation Create($name: String!) { createUser(username: $name) { success errors } }"
         answer = (await execute(query, name=name))["createUser"]
@@ -58,8 +62,17 @@ class TestUsers:
         assert answer == {"userId": str(users[0].pk)}
         assert len(queries) == 1
 
-    async def test_an_unknown_name_has_no_id(self, execute: Execute) -> None:
-        assert await execute('query { userId(username: "nobody") }') == {"userId": None}
+    @pytest.mark.parametrize("name", ["nobody", "", NUL])
+    async def test_an_unknown_name_has_no_id(self, name: str, execute: Execute) -> None:
+        query = "query Find($name: String!) { userId(username: $name) }"
+        assert await execute(query, name=name) == {"userId": None}
+
+    async def test_a_name_taken_in_the_same_moment(
+        self, execute: Execute, users: tuple[User, User], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(QuerySet, "exists", lambda self: False)
+        answer = await execute(self.CREATE)
+        assert answer["createUser"]["errors"] == ["Username is taken"]
 
 
 class TestMessages:
@@ -98,13 +111,20 @@ class TestMessages:
         assert not await Message.objects.aexists()
         assert not await Event.objects.aexists()
 
-    @pytest.mark.parametrize("content", ["", "  \n"])
-    async def test_empty_content(
-        self, content: str, execute: Execute, users: tuple[User, User]
+    @pytest.mark.parametrize(
+        ("content", "error"),
+        [
+            ("", "The message is empty"),
+            ("  \n", "The message is empty"),
+            (NUL, "The message has characters that cannot be stored"),
+        ],
+    )
+    async def test_content_that_cannot_be_sent(
+        self, content: str, error: str, execute: Execute, users: tuple[User, User]
     ) -> None:
         one, two = (str(user.pk) for user in users)
         answer = await execute(self.CREATE, **{"from": one, "to": two, "content": content})
-        assert answer["createMessage"]["errors"] == ["The message is empty"]
+        assert answer["createMessage"]["errors"] == [error]
         assert not await Message.objects.aexists()
 
     async def test_messages_are_those_sent_or_received(
@@ -294,7 +314,10 @@ class TestRooms:
             "onNewChatMessage": {"text": "Hi all!", "sender": "Anonymous"}
         }
 
-    @pytest.mark.parametrize(("room", "text"), [("kittens", ""), ("", "Hi"), ("x" * 101, "Hi")])
+    @pytest.mark.parametrize(
+        ("room", "text"),
+        [("kittens", ""), ("", "Hi"), ("x" * 101, "Hi"), ("kittens", NUL), (NUL, "Hi")],
+    )
     async def test_what_cannot_be_written(self, room: str, text: str, execute: Execute) -> None:
         query = """mutation Send($room: String!, $text: String!) {
             sendChatMessage(chatroom: $room, text: $text) { ok errors } }"""
@@ -302,6 +325,32 @@ class TestRooms:
         assert answer["ok"] is False
         assert len(answer["errors"]) == 1
         assert not await RoomMessage.objects.aexists()
+
+    @pytest.mark.parametrize("room", ["x" * 101, NUL])
+    async def test_a_room_that_cannot_be_has_no_history(self, room: str, execute: Execute) -> None:
+        query = "query Read($room: String!) { history(chatroom: $room) { text } }"
+        assert await execute(query, room=room) == {"history": []}
+
+    @pytest.mark.parametrize("room", ["x" * 101, NUL, HALF])
+    async def test_a_room_that_cannot_be_has_no_subscription(
+        self, room: str, socket: Socket
+    ) -> None:
+        await socket.subscribe(
+            "subscription s($room: String!) { onNewChatMessage(chatroom: $room) { text } }",
+            variables={"room": room},
+        )
+        answer = await socket.receive()
+        assert answer["payload"][0]["extensions"] == {"code": "BAD_USER_INPUT"}
+
+    async def test_half_a_surrogate_pair_is_not_written(self, socket: Socket) -> None:
+        await socket.subscribe(
+            """mutation Send($text: String!) {
+                sendChatMessage(chatroom: "kittens", text: $text) { errors } }""",
+            variables={"text": HALF},
+        )
+        assert (await socket.receive())["payload"]["data"]["sendChatMessage"]["errors"] == [
+            "The message has characters that cannot be stored"
+        ]
 
 
 class TestProbes:

@@ -1,4 +1,4 @@
-"""Ids as clients give them."""
+"""What clients give us: ids and texts that may be anything."""
 
 import re
 
@@ -12,3 +12,11 @@ def parse_id(text: str) -> int | None:
         return None
     pk = int(text)
     return pk if 0 < pk <= LARGEST else None
+
+
+def is_storable(text: str) -> bool:
+    """Tell whether both databases can hold, and look for, a text.
+
+    PostgreSQL has no NUL, and neither takes half a surrogate pair, which JSON allows.
+    """
+    return re.search("[\x00\ud800-\udfff]", text) is None
