@@ -9,6 +9,7 @@ from accounts.models import User
 from messaging.models import Message, RoomMessage
 from orders.models import Order
 from realtime.database import in_database
+from realtime.doorbell import broadcast
 from realtime.models import Event
 from tests.django_project.conftest import Execute
 from tests.in_process import Socket, post
@@ -306,9 +307,11 @@ class TestRooms:
         assert len(queries) == 1
 
     async def test_one_may_listen_before_the_room_exists(
-        self, socket: Socket, execute: Execute
+        self, socket: Socket, execute: Execute, queries: list[str]
     ) -> None:
+        queries.clear()
         await socket.subscribe(self.LISTEN, confirm=True)
+        assert len(queries) == 1  # head of the topic
         await execute(self.SEND)
         assert (await socket.receive())["payload"]["data"] == {
             "onNewChatMessage": {"text": "Hi all!", "sender": "Anonymous"}
@@ -358,6 +361,12 @@ class TestProbes:
         await socket.subscribe("subscription { count(target: 2) }")
         assert [(await socket.receive())["payload"]["data"]["count"] for _ in range(2)] == [0, 1]
         assert (await socket.receive())["type"] == "complete"
+        assert queries == []
+
+    async def test_announcements(self, socket: Socket, queries: list[str]) -> None:
+        await socket.subscribe("subscription { realTimeMessages }", confirm=True)
+        broadcast("announcements", "Hello")
+        assert (await socket.receive())["payload"] == {"data": {"realTimeMessages": "Hello"}}
         assert queries == []
 
 

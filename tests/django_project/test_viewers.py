@@ -19,10 +19,17 @@ async def sender() -> str | None:
 
 class TestLogin:
     async def test_over_http_the_cookie_sends_as_the_user(
-        self, application: Any, users: tuple[User, User]
+        self, application: Any, users: tuple[User, User], queries: list[str]
     ) -> None:
+        queries.clear()
         result, headers = await post(application, LOGIN)
         assert result["data"] == {"login": {"ok": True}}
+        assert [sql.split()[0] for sql in queries] == [
+            "SELECT",  # the user
+            *("SELECT", "BEGIN", "INSERT"),  # Channels' login: a session under a free key
+            "UPDATE",  # the user's last login
+            *("BEGIN", "UPDATE"),  # the session, with the user in it
+        ]
         cookie = headers["set-cookie"]
         assert "HttpOnly" in cookie
         assert "SameSite=Lax" in cookie
@@ -30,10 +37,12 @@ class TestLogin:
         assert await sender() == "user_one"
 
     async def test_over_a_socket_the_connection_sends_as_the_user(
-        self, socket: Socket, users: tuple[User, User]
+        self, socket: Socket, users: tuple[User, User], queries: list[str]
     ) -> None:
+        queries.clear()
         await socket.subscribe(LOGIN)
         assert (await socket.receive())["payload"]["data"] == {"login": {"ok": True}}
+        assert len(queries) == 1
         await socket.receive()
         await socket.subscribe(SEND)
         await socket.receive()
