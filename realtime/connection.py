@@ -15,14 +15,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from realtime.conf import get_settings
 from realtime.execution import RequestError, fault, results
 from realtime.protocols.close_codes import Close
-from realtime.protocols.graphql_transport_ws import (
-    Complete,
-    ConnectionInit,
-    Event,
-    Frame,
-    GraphQLTransportWS,
-    Subscribe,
-)
+from realtime.protocols.events import Complete, ConnectionInit, Event, Frame, Subscribe
+from realtime.protocols.graphql_transport_ws import GraphQLTransportWS
 
 
 class Connection:

@@ -8,45 +8,13 @@ Source: PROTOCOL.md of the graphql-ws library.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
 from realtime.protocols.close_codes import Close, CloseCode
+from realtime.protocols.events import Complete, ConnectionInit, Event, Frame, Subscribe
 
 SUBPROTOCOL = "graphql-transport-ws"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionInit:
-    """The client asks to be let in: answer with `accept()` or `refuse()`."""
-
-    payload: Mapping[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subscribe:
-    """The client starts an operation of any type under an id that is now taken."""
-
-    id: str
-    payload: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Complete:
-    """The client ended an operation: cancel it, send nothing more for its id."""
-
-    id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """Send this text."""
-
-    text: str
-
-
-Event = ConnectionInit | Subscribe | Complete | Frame | Close
 
 
 class State(Enum):

@@ -8,14 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.protocols.close_codes import Close, CloseCode
-from realtime.protocols.graphql_transport_ws import (
-    Complete,
-    ConnectionInit,
-    Frame,
-    GraphQLTransportWS,
-    State,
-    Subscribe,
-)
+from realtime.protocols.events import Complete, ConnectionInit, Frame, Subscribe
+from realtime.protocols.graphql_transport_ws import GraphQLTransportWS, State
 
 SUBSCRIBE = {"id": "1", "type": "subscribe", "payload": {"query": "{ hello }"}}
 

@@ -1,0 +1,39 @@
+"""What goes out of a protocol: requests of the client, frames to send, and the close."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from realtime.protocols.close_codes import Close
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionInit:
+    """The client asks to be let in: answer with `accept()` or `refuse()`."""
+
+    payload: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscribe:
+    """The client starts an operation of any type under an id that is now taken."""
+
+    id: str
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complete:
+    """The client ended an operation: cancel it, nothing more is sent for its id."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """Send this text."""
+
+    text: str
+
+
+Event = ConnectionInit | Subscribe | Complete | Frame | Close
