@@ -41,7 +41,7 @@ class GraphQLTransportWS:
         if isinstance(data, bytes):
             return [self._close(CloseCode.BAD_REQUEST, "Messages are text, not binary")]
         try:
-            message = json.loads(data)
+            message = json.loads(data, parse_constant=_refuse_constant)
         except (ValueError, RecursionError):
             return [self._close(CloseCode.BAD_REQUEST, "Message is not valid JSON")]
         if not isinstance(message, dict):
@@ -52,7 +52,10 @@ class GraphQLTransportWS:
             return [self._close(CloseCode.BAD_REQUEST, f"Invalid message type {kind!r:.60}")]
         if not isinstance(message.get("payload"), dict | None):
             return [self._bad(message, "payload", "an object or null")]
-        return handle(self, message)
+        try:
+            return handle(self, message)
+        except RecursionError:  # an echo that is nested as deep as the parser just bore
+            return [self._close(CloseCode.BAD_REQUEST, "Message is nested too deeply")]
 
     def accept(self, payload: Mapping[str, Any] | None = None) -> list[Event]:
         """Let the client in."""
@@ -179,6 +182,11 @@ _TRANSITIONS: Mapping[State, Mapping[str, Callable[[_T, dict[str, Any]], list[Ev
     },
 }
 """What each message of the client does in each state; any other type closes with 4400."""
+
+
+def _refuse_constant(name: str) -> None:
+    """Refuse NaN and the infinities, which Python reads but JSON has not."""
+    raise ValueError(f"{name} is not JSON")
 
 
 def _frame(kind: str, *, id: str | None = None, payload: Any = None) -> Frame:

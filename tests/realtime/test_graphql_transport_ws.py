@@ -125,6 +125,7 @@ class TestBadMessages:
         [
             ("nonsense", "Message is not valid JSON"),
             ("[" * 100_000, "Message is not valid JSON"),
+            ('{"type": "ping", "payload": {"n": NaN}}', "Message is not valid JSON"),
             ("[]", "Message is not a JSON object"),
             ({}, "Invalid message type None"),
             ({"type": 1}, "Invalid message type 1"),
@@ -167,6 +168,12 @@ class TestBadMessages:
     )
     def test_close_says_what_is_wrong(self, message: Any, reason: str) -> None:
         assert fed(message)[1] == [Close(CloseCode(4400), reason)]
+
+    def test_whatever_the_depth_an_echo_is_sent_or_refused(self) -> None:
+        for depth in range(800, 1100, 3):
+            nested = "[" * depth + "]" * depth
+            _, [event] = fed(f'{{"type": "ping", "payload": {{"n": {nested}}}}}')
+            assert isinstance(event, Frame) or event.code == CloseCode.BAD_REQUEST
 
     def test_binary_closes(self) -> None:
         protocol, _ = fed()
