@@ -8,7 +8,8 @@ from environs import Env, EnvError
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = Env()
-env.read_env(BASE_DIR / ".env", recurse=False)
+ENV_FILE = env.str("CLEW_ENV_FILE", str(BASE_DIR / ".env"))
+env.read_env(ENV_FILE, recurse=False)
 
 try:
     DEBUG = env.bool("DEBUG", False)
@@ -22,7 +23,7 @@ try:
     DATABASES = {"default": env.dj_db_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
 except EnvError as error:
     raise ImproperlyConfigured(
-        f"{error}. Set it in the environment or in {BASE_DIR / '.env'}; docs/settings.md says how."
+        f"{error}. Set it in the environment or in {ENV_FILE}; docs/settings.md says how."
     ) from None
 
 DATABASE_THREADS = 4

@@ -7,6 +7,7 @@ import os
 
 os.environ.update(
     {
+        "CLEW_ENV_FILE": os.devnull,
         "DEBUG": "0",
         "CLEW_DEMO": "1",
         "SECRET_KEY": "tests",

@@ -1,5 +1,6 @@
 """`make run`'s command: the first start, the second, and a port that is taken."""
 
+import os
 import re
 import socket
 import subprocess
@@ -76,7 +77,7 @@ def test_a_setting_that_is_missing_or_wrong_is_named(
 ) -> None:
     command = [sys.executable, "manage.py", "check"]
     root = Path(__file__).resolve().parents[2]
-    environment = {"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin", **environment_of}
+    environment = {"PYTHONPATH": str(root), "CLEW_ENV_FILE": os.devnull, **environment_of}
     command[1] = str(root / "manage.py")
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode != 0

@@ -105,4 +105,5 @@ def manage(*arguments: str, env: Mapping[str, str]) -> str:
 
 def _environment(env: Mapping[str, str]) -> Mapping[str, str]:
     home = os.environ.get("HOME", "/")
-    return {"PATH": os.environ["PATH"], "HOME": home, "LANG": "C.UTF-8", **env}
+    base = {"PATH": os.environ["PATH"], "HOME": home, "LANG": "C.UTF-8"}
+    return {**base, "CLEW_ENV_FILE": os.devnull, **env}
