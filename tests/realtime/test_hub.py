@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from random import Random
 from typing import Any
 
 import pytest
@@ -276,3 +277,50 @@ class TestBroadcasts:
         assert hub_tasks() == set()
         with pytest.raises(StopAsyncIteration):
             await anext(listener)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whoever_comes_and_goes_meanwhile_sees_each_log_without_a_hole(
+    seed: int, realtime_settings: Callable[..., None]
+) -> None:
+    """Subscribers join, dawdle and leave at random, on topics at random, while writers commit."""
+    realtime_settings(SWEEP_INTERVAL=0.05, BUFFER_SIZE=5, READ_BATCH=7)
+    random = Random(seed)
+    feeds = [Titles(), Titles()]
+    writing = True
+
+    async def write_on() -> None:
+        while writing:
+            topics = random.sample("abc", random.randint(1, 3))
+            told = write if random.random() < 0.8 else silently
+            await told([change(topic, 0) for topic in topics])
+
+    async def follow() -> None:
+        for _ in range(6):
+            topics = random.sample("abc", random.randint(1, 2))
+            before = await in_database(log.heads)(topics)
+            async with subscribed(random.choice(feeds), *topics) as subscription:
+                positions: dict[str, int] = {}
+                after = await in_database(log.heads)(topics)
+                for _ in range(random.randint(0, 25)):
+                    async with asyncio.timeout(10):
+                        event, _ = await anext(subscription)
+                    topic, offset = event.topic_id, event.offset
+                    if topic in positions:
+                        assert offset == positions[topic] + 1
+                    else:
+                        assert before[topic].offset < offset <= after[topic].offset + 1
+                    positions[topic] = offset
+                    if random.random() < 0.2:
+                        await asyncio.sleep(random.random() / 50)
+
+    async with asyncio.TaskGroup() as writers:
+        for _ in range(3):
+            writers.create_task(write_on())
+        try:
+            async with asyncio.TaskGroup() as readers:
+                for _ in range(12):
+                    readers.create_task(follow())
+        finally:
+            writing = False
+    assert hub_tasks() == set()
