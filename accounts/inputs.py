@@ -8,10 +8,10 @@ LARGEST = 2**63 - 1
 
 def parse_id(text: str) -> int | None:
     """Return the primary key that a GraphQL ID stands for, None if it cannot be one."""
-    if not re.fullmatch(r"[0-9]{1,19}", text):
+    if not re.fullmatch(r"[1-9][0-9]{0,18}", text):
         return None
     pk = int(text)
-    return pk if 0 < pk <= LARGEST else None
+    return pk if pk <= LARGEST else None
 
 
 def is_storable(text: str) -> bool:

@@ -9,7 +9,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "django_project.settings")
 django_application = get_asgi_application()
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402  (the apps must be ready)
-from channels.routing import URLRouter  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.security.websocket import WebsocketDenier  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.urls import re_path  # noqa: E402
 from starlette.middleware.cors import CORSMiddleware  # noqa: E402
@@ -31,12 +32,19 @@ graphql = graphql_app(
     explorer=GraphiQL(),
 )
 
+graphql_route = re_path(r"^graphql/?$", AuthMiddlewareStack(graphql))
+
 application = CORSMiddleware(
-    URLRouter(
-        [
-            re_path(r"^graphql/?$", AuthMiddlewareStack(graphql)),
-            re_path("", django_application),  # type: ignore[arg-type]  # ASGI, for URLRouter
-        ]
+    ProtocolTypeRouter(
+        {
+            "http": URLRouter(
+                [
+                    graphql_route,
+                    re_path("", django_application),  # type: ignore[arg-type]  # ASGI
+                ]
+            ),
+            "websocket": URLRouter([graphql_route, re_path("", WebsocketDenier.as_asgi())]),
+        }
     ),
     allow_origins=settings.CORS_ALLOWED_ORIGINS,
     allow_credentials=True,

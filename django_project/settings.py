@@ -28,23 +28,23 @@ except EnvError as error:
 
 DATABASE_THREADS = 4
 
+OPTIONS = DATABASES["default"].setdefault("OPTIONS", {})
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    OPTIONS |= {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
+    }
     DATABASES["default"] |= {
         "CONN_MAX_AGE": None,
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
-        },
         # A file, since the threads of the database pool share it.
         "TEST": {"NAME": BASE_DIR / "build" / "test.sqlite3"},
     }
 else:
     # Django's own threads hold connections, too: the admin's, and those of `channels.auth`.
-    DATABASES["default"] |= {
-        "CONN_HEALTH_CHECKS": True,  # of pooled connections: the server may have been restarted
-        "OPTIONS": {"pool": {"min_size": 1, "max_size": DATABASE_THREADS + 4, "timeout": 10}},
-    }
+    OPTIONS["pool"] = {"min_size": 1, "max_size": DATABASE_THREADS + 4, "timeout": 10}
+    # Of pooled connections: the server may have been restarted.
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
 INSTALLED_APPS = [
     "daphne",

@@ -1,6 +1,7 @@
 """Messages and rooms in the admin."""
 
 from django.contrib import admin
+from django.http import HttpRequest
 
 from messaging.models import Message, Room, RoomMessage
 
@@ -23,6 +24,10 @@ class RoomAdmin(admin.ModelAdmin):
 
     list_display = ("name", "created_at")
     search_fields = ("name",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Room | None = None) -> tuple[str, ...]:
+        """Keep the name of a room that exists: its messages and its topic refer to it."""
+        return () if obj is None else ("name",)
 
 
 @admin.register(RoomMessage)

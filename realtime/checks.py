@@ -21,7 +21,15 @@ def check_settings(**_: Any) -> list[CheckMessage]:
     messages: list[CheckMessage] = [
         Error(f"REALTIME has no setting {key!r}.", id="realtime.E001") for key in unknown_keys()
     ]
-    alias = get_settings().channel_layer
+    settings = get_settings()
+    if settings.buffer_size < settings.read_batch:
+        messages.append(
+            Error(
+                "REALTIME['BUFFER_SIZE'] is less than READ_BATCH: one batch would overflow it.",
+                id="realtime.E005",
+            )
+        )
+    alias = settings.channel_layer
     if alias not in channel_layers:
         messages.append(
             Error(

@@ -24,11 +24,11 @@ class Settings:
     database_threads: int = 4
     """Threads that do a process's database work; each may hold one connection."""
 
-    read_batch: int = 500
+    read_batch: int = 250
     """Events that one read of the log returns at most."""
 
-    buffer_size: int = 256
-    """Events that wait for one subscription; beyond them it falls back to reading the log."""
+    buffer_size: int = 500
+    """Events that wait for one subscription; beyond them it reads the log. At least `read_batch`."""
 
     connection_init_timeout: float = 3.0
     """Seconds a WebSocket client has to send `connection_init`."""

@@ -6,14 +6,13 @@ from contextlib import aclosing, suppress
 from inspect import isawaitable
 from typing import Any
 
-import orjson
 from ariadne.asgi.handlers import GraphQLWebsocketHandlerBase
 from ariadne.exceptions import WebSocketConnectionError
 from graphql import GraphQLError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from realtime.conf import get_settings
-from realtime.execution import RequestError, fault, results
+from realtime.execution import RequestError, encoded, fault, results
 from realtime.protocols.close_codes import Close
 from realtime.protocols.events import Complete, ConnectionInit, Event, Frame, Subscribe
 from realtime.protocols.graphql_transport_ws import GraphQLTransportWS
@@ -55,7 +54,8 @@ class Connection:
                 case Close(code, reason):
                     for task in self._operations.values():
                         task.cancel()
-                    await self._send({"type": "websocket.close", "code": code, "reason": reason})
+                    close = {"type": "websocket.close", "code": int(code), "reason": reason}
+                    await self._send(close)
                 case ConnectionInit(payload=payload):
                     self._spawn(self._judge(payload), "init")
                 case Subscribe(id=id, payload=payload):
@@ -67,7 +67,8 @@ class Connection:
 
     async def _send(self, message: dict[str, Any]) -> None:
         if self._websocket.application_state is WebSocketState.CONNECTED:
-            with suppress(WebSocketDisconnect):  # `receive` learns of it, too
+            # The peer is going; `receive` will say so. Servers raise RuntimeErrors, too.
+            with suppress(WebSocketDisconnect, RuntimeError):
                 await self._websocket.send(message)
 
     async def _time_init(self) -> None:
@@ -123,4 +124,4 @@ async def _called(value: Any) -> Any:
 
 
 def _json(value: Any) -> str:
-    return orjson.dumps(value, default=str).decode()
+    return encoded(value).decode()

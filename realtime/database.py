@@ -1,5 +1,6 @@
 """The way from async code to the ORM: one bounded pool of long-lived threads."""
 
+import os
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -28,3 +29,6 @@ def in_database(function: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]
 @cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(get_settings().database_threads, thread_name_prefix="database")
+
+
+os.register_at_fork(after_in_child=_pool.cache_clear)

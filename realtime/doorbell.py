@@ -9,6 +9,7 @@ directly; the channel layer carries the rest to other processes.
 import asyncio
 import atexit
 import logging
+import os
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
@@ -25,8 +26,7 @@ from realtime.conf import get_settings
 
 logger = logging.getLogger("realtime.doorbell")
 
-ORIGIN = token_hex(8)
-"""This process, so that it knows its own messages when the layer returns them."""
+_TOKEN = token_hex(8)
 
 SEND_TIMEOUT = 2.0
 """Seconds after which a message is given up; for rings, the sweep finds what it would have told."""
@@ -47,6 +47,11 @@ class Message:
 
 
 Hear = Callable[[Message], None]
+
+
+def _origin() -> str:
+    """Return what tells this process's messages from others', also after a fork."""
+    return f"{_TOKEN}.{os.getpid()}"
 
 
 def ring(heads: Mapping[str, tuple[int, str]]) -> None:
@@ -96,7 +101,7 @@ async def receive(hear: Hear) -> None:
             await _receive(layer, hear)
         except Exception as error:
             _heed_cancellation()
-            _reachable.lost(error)
+            _reachable.lost("receiving", error)
             await asyncio.sleep(get_settings().sweep_interval)
 
 
@@ -108,7 +113,7 @@ async def _receive(layer: BaseChannelLayer, hear: Hear) -> None:
         for group in groups:
             await layer.group_add(group, channel)
         _heed_cancellation()
-        _reachable.found()
+        _reachable.found("receiving")
         with suppress(TimeoutError):
             async with asyncio.timeout(REJOIN_INTERVAL):
                 while True:
@@ -127,7 +132,7 @@ def _heed_cancellation() -> None:
 
 
 def _hear_remote(hear: Hear, message: Mapping[str, Any]) -> None:
-    if message["origin"] != ORIGIN:
+    if message["origin"] != _origin():
         hear(
             Message(
                 heads={topic: (offset, epoch) for topic, (offset, epoch) in message["heads"]},
@@ -151,20 +156,21 @@ def _group_of(topic: str) -> str:
 
 
 class _Reachability:
-    """Says once that the layer was lost, and once that it is back."""
+    """Says once that the layer was lost, and once that it is back, both ways."""
 
     def __init__(self) -> None:
-        self._failing = False
+        self._lost: set[str] = set()
 
-    def lost(self, error: Exception) -> None:
-        if not self._failing:
-            self._failing = True
+    def lost(self, way: str, error: Exception) -> None:
+        if not self._lost:
             logger.warning("The channel layer fails (%r): events arrive by the sweep alone.", error)
+        self._lost.add(way)
 
-    def found(self) -> None:
-        if self._failing:
-            self._failing = False
-            logger.info("The channel layer is back.")
+    def found(self, way: str) -> None:
+        if way in self._lost:
+            self._lost.discard(way)
+            if not self._lost:
+                logger.info("The channel layer is back.")
 
 
 _reachable = _Reachability()
@@ -208,13 +214,15 @@ class _Outgoing:
         try:
             self._runner.run(self._send_to_groups(heads, broadcasts))
         except Exception as error:
-            _reachable.lost(error)
+            _reachable.lost("sending", error)
+        else:
+            _reachable.found("sending")
 
     async def _send_to_groups(
         self, heads: Mapping[str, tuple[int, str]], broadcasts: list[tuple[str, Any]]
     ) -> None:
         groups: dict[str, dict[str, Any]] = defaultdict(
-            lambda: {"type": "realtime", "origin": ORIGIN, "heads": [], "broadcasts": []}
+            lambda: {"type": "realtime", "origin": _origin(), "heads": [], "broadcasts": []}
         )
         for topic, head in heads.items():
             groups[_group_of(topic)]["heads"].append([topic, [*head]])
@@ -228,3 +236,4 @@ class _Outgoing:
 
 
 _outgoing = _Outgoing()
+os.register_at_fork(after_in_child=_outgoing.__init__)  # type: ignore[misc]  # a thread of its own

@@ -1,7 +1,9 @@
 """Errors of the engine.
 
 RealtimeError
-└── CursorExpiredError    the log cannot be replayed whole from the asked position
+├── CursorExpiredError    the log cannot be replayed whole from the asked position
+├── LoadError             a live field could not load what it shows
+└── ForeignDatabaseError  a published model was written to a database that has not the log
 """
 
 from graphql import GraphQLError
@@ -20,4 +22,24 @@ class CursorExpiredError(RealtimeError, GraphQLError):
             f"The log of {topic!r} cannot be replayed from this position. "
             "Fetch the current state, then subscribe afresh.",
             extensions={"code": "CURSOR_EXPIRED"},
+        )
+
+
+class LoadError(RealtimeError, GraphQLError):
+    """Say that the values of a live field could not be loaded; the log has more under the id."""
+
+    def __init__(self, id: str) -> None:
+        GraphQLError.__init__(
+            self,
+            "Internal server error",
+            extensions={"code": "INTERNAL_SERVER_ERROR", "id": id},
+        )
+
+
+class ForeignDatabaseError(RealtimeError):
+    """Refuse to publish a change from a database other than the log's: it could not be atomic."""
+
+    def __init__(self, *, using: str, log: str) -> None:
+        super().__init__(
+            f"Published models are written to the database of the log, {log!r}, not {using!r}."
         )

@@ -1,10 +1,12 @@
 """One operation: its result, or its stream of results."""
 
+import json
 from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import aclosing
 from inspect import isawaitable
 from typing import Any
 
+import orjson
 from ariadne.asgi.handlers import GraphQLWebsocketHandlerBase
 from ariadne.graphql import parse_query, validate_data, validate_query
 from graphql import (
@@ -28,6 +30,14 @@ class RequestError(Exception):
     def __init__(self, errors: list[dict[str, Any]]) -> None:
         super().__init__(errors)
         self.errors = errors
+
+
+def encoded(value: Any) -> bytes:
+    """Return the JSON of a result or of formatted errors."""
+    try:
+        return orjson.dumps(value, default=str)
+    except TypeError:  # half a surrogate pair, which UTF-8 has not but JSON can escape
+        return json.dumps(value, default=str).encode()
 
 
 def fault(error: Exception) -> GraphQLError:

@@ -7,15 +7,15 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from secrets import token_hex
 from time import monotonic
-from weakref import WeakKeyDictionary
 
 from django.db import InterfaceError, OperationalError
 
 from realtime import doorbell, log
 from realtime.conf import get_settings
 from realtime.database import in_database
-from realtime.exceptions import CursorExpiredError
+from realtime.exceptions import CursorExpiredError, LoadError
 from realtime.log import Head
 from realtime.models import Event
 from realtime.subscription import Broadcasts, Delivery, Feed, Subscription
@@ -46,15 +46,14 @@ class Hub:
         self._listeners: dict[str, set[Broadcasts]] = {}
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._sweep_at = 0.0
+        self._suspect: Feed | None = None
+        """The field that last failed with an error of the database, be it that which is away."""
 
     @classmethod
     def current(cls) -> "Hub":
         """Return the hub of the running event loop."""
-        loop = asyncio.get_running_loop()
-        hub = _hubs.get(loop)
-        if hub is None:
-            hub = _hubs[loop] = cls()
-        return hub
+        return _running.get(asyncio.get_running_loop()) or cls()
 
     async def subscribe(self, topics: Collection[str], feed: Feed) -> Subscription:
         """Return a live subscription: every event committed from now on will reach it."""
@@ -64,6 +63,9 @@ class Hub:
             heads = await in_database(log.heads)(subscription.topics)
             self._begin(heads)
             subscription.begin({topic: head.offset for topic, head in heads.items()})
+            handed_out = self.positions(heads)
+            if any(position > heads[topic].offset for topic, position in handed_out.items()):
+                subscription.fall_behind()  # another reader of the heads was quicker
         except BaseException:
             await subscription.aclose()
             raise
@@ -78,6 +80,7 @@ class Hub:
 
     def _start(self) -> None:
         if not self._tasks:
+            _running[asyncio.get_running_loop()] = self
             doorbell.attach(self._hear)
             # A fresh context: these tasks outlive the connection that happens to start them.
             self._tasks = [
@@ -97,6 +100,7 @@ class Hub:
         if not self._tasks or self._followed or self._listeners:
             return
         tasks, self._tasks = self._tasks, []
+        _running.pop(asyncio.get_running_loop(), None)
         doorbell.detach(self._hear)
         for task in tasks:
             task.cancel()
@@ -145,43 +149,46 @@ class Hub:
 
     def _hear(self, message: doorbell.Message) -> None:
         for topic, (offset, epoch) in message.heads.items():
-            if followed := self._followed.get(topic):
-                self._note(topic, followed, Head(offset, epoch))
+            followed = self._followed.get(topic)
+            if followed is None:
+                continue
+            if followed.epoch not in {"", epoch}:
+                # The log was rebuilt, or the ring is from before that: the database knows.
+                self._sweep_at = 0.0
+                self._wake.set()
+            else:
+                self._note(followed, offset)
         for topic, payload in message.broadcasts:
             for listener in self._listeners.get(topic, ()):
                 listener.push(payload)
 
-    def _note(self, topic: str, followed: _Followed, head: Head) -> None:
-        if followed.position is not None and head.epoch != followed.epoch:
-            if followed.epoch:
-                self._fail(topic, CursorExpiredError(topic))
-                return
-            followed.epoch = head.epoch
-        if head.offset > followed.heard:
-            followed.heard = head.offset
+    def _note(self, followed: _Followed, offset: int) -> None:
+        if offset > followed.heard:
+            followed.heard = offset
             self._wake.set()
 
-    def _fail(self, topic: str, error: Exception) -> None:
+    def _expire(self, topic: str) -> None:
         """End the subscriptions of a topic whose log does not go on from where they stand."""
         for members in self._followed.pop(topic).subscriptions.values():
             for subscription in members:
-                subscription.fail(error)
+                subscription.fail(CursorExpiredError(topic))
 
     async def _follow(self) -> None:
         """Hand out what the doorbell tells of, and sweep for what it did not tell of."""
         interval = get_settings().sweep_interval
-        sweep_at = monotonic() + interval
+        self._sweep_at = monotonic() + interval
         failing = False
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(max(0, sweep_at - monotonic())):
+                async with asyncio.timeout(max(0, self._sweep_at - monotonic())):
                     await self._wake.wait()
             self._wake.clear()
             try:
-                if monotonic() >= sweep_at:
-                    sweep_at = monotonic() + interval
+                if monotonic() >= self._sweep_at:
+                    self._sweep_at = monotonic() + interval
                     await self._sweep()
-                while behind := self._behind():
+                if behind := self._behind():
+                    self._wake.set()  # one batch a round, so that a busy topic starves no other
                     await self._advance(behind)
             except Exception:
                 # Nothing was handed out and no position moved: the next round reads it again.
@@ -196,17 +203,23 @@ class Hub:
                 failing = False
 
     async def _sweep(self) -> None:
-        following = dict(self._followed)
+        # Positions only grow while the heads are read, so they are compared as they are now.
+        following = {
+            topic: (followed, followed.position)
+            for topic, followed in self._followed.items()
+            if followed.position is not None
+        }
         if not following:
             return
-        heads = await in_database(log.heads)(following)
-        for topic, followed in following.items():
-            if self._followed.get(topic) is not followed or followed.position is None:
+        for topic, head in (await in_database(log.heads)(following)).items():
+            followed, position = following[topic]
+            if self._followed.get(topic) is not followed:
                 continue
-            if heads[topic].offset < followed.position:
-                self._fail(topic, CursorExpiredError(topic))
-            elif heads[topic] != log.NOTHING:
-                self._note(topic, followed, heads[topic])
+            if head.offset < position or followed.epoch not in {"", head.epoch}:
+                self._expire(topic)
+            else:
+                followed.epoch = head.epoch
+                self._note(followed, head.offset)
 
     def _behind(self) -> dict[str, _Followed]:
         return {
@@ -227,7 +240,7 @@ class Hub:
                 continue
             news = by_topic.get(topic, [])
             if not log.continues(news, positions[topic]):
-                self._fail(topic, CursorExpiredError(topic))
+                self._expire(topic)
                 continue
             if not news:
                 if len(events) < limit:
@@ -235,36 +248,44 @@ class Hub:
                 continue
             followed.position = news[-1].offset
             for feed, members in followed.subscriptions.items():
-                values = loaded.get(feed)
+                # Who came after the values were loaded has read a head that is beyond them.
+                values = loaded.get(feed, {})
                 for subscription in members:
-                    if isinstance(values, Exception):
-                        subscription.fail(values)
-                    elif values is None:
-                        subscription.fall_behind()  # came after the values were loaded
+                    if isinstance(values, str):
+                        subscription.fail(LoadError(values))
                     else:
                         subscription.push(values.get(topic, ()))
 
     async def _load(
         self, by_topic: Mapping[str, list[Event]]
-    ) -> dict[Feed, dict[str, list[Delivery]] | Exception]:
-        """Load the values of each field once for all its subscriptions."""
+    ) -> dict[Feed, dict[str, list[Delivery]] | str]:
+        """Load the values of each field once for all its subscriptions.
+
+        A field that fails has the id of the log entry that says why.
+        """
         wanted: dict[Feed, list[Event]] = defaultdict(list)
         for topic, news in by_topic.items():
             for feed in self._followed[topic].subscriptions if topic in self._followed else ():
                 wanted[feed] += news
-        loaded: dict[Feed, dict[str, list[Delivery]] | Exception] = {}
+        loaded: dict[Feed, dict[str, list[Delivery]] | str] = {}
         for feed, news in wanted.items():
             try:
                 deliveries = await in_database(feed.values)(news)
-            except (OperationalError, InterfaceError):
-                raise  # the database, not the field: all is read again
             except Exception as error:
-                loaded[feed] = error
+                is_database = isinstance(error, OperationalError | InterfaceError)
+                if is_database and feed is not self._suspect:
+                    self._suspect = feed  # the database may be away: all is read again, once
+                    raise
+                loaded[feed] = id = token_hex(8)
+                logger.exception("%s The values of a live field cannot be loaded.", id)
             else:
-                values = loaded[feed] = defaultdict(list)
+                values: dict[str, list[Delivery]] = defaultdict(list)
                 for delivery in deliveries:
                     values[delivery[0].topic_id].append(delivery)
+                loaded[feed] = values
+                if feed is self._suspect:
+                    self._suspect = None
         return loaded
 
 
-_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+_running: dict[asyncio.AbstractEventLoop, Hub] = {}

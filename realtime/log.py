@@ -8,6 +8,7 @@ from typing import NamedTuple
 from django.db import connections, router, transaction
 from django.db.models import Q, QuerySet
 
+from realtime.exceptions import ForeignDatabaseError
 from realtime.models import Event, Topic
 
 BATCH = 200
@@ -38,8 +39,11 @@ def append(changes: Sequence[Change], *, using: str) -> dict[str, Head]:
     """Append the changes, in their order, and return the new heads of their topics.
 
     Topics are locked in sorted order until the transaction ends, so two appends
-    cannot deadlock. Call it once a transaction: `publishing()` does.
+    cannot deadlock. Call it once a transaction: `publishing()` does. Raises
+    ForeignDatabaseError.
     """
+    if using != (own := router.db_for_write(Event)):
+        raise ForeignDatabaseError(using=using, log=own)
     counts = Counter(change.topic for change in changes)
     with transaction.atomic(using=using, savepoint=False):
         heads = _advance(sorted(counts.items()), using)

@@ -101,13 +101,15 @@ class Subscription:
         }
         limit = get_settings().read_batch
         events = await in_database(log.read)(behind, limit=limit)
-        for topic, news in log.by_topic(events).items():
+        by_topic = log.by_topic(events)
+        for topic, news in by_topic.items():
             if not log.continues(news, behind[topic]):
                 raise CursorExpiredError(topic)
-            self._positions[topic] = news[-1].offset
         if not events:
             raise CursorExpiredError(next(iter(behind)))
         self._replayed.extend(await in_database(self.feed.values)(events))
+        # Only now: what fails or is cancelled above is read again.
+        self._positions.update((topic, news[-1].offset) for topic, news in by_topic.items())
 
     def push(self, deliveries: Collection[Delivery]) -> None:
         """Take what the hub hands out."""

@@ -5,7 +5,10 @@ from typing import NamedTuple
 
 
 class CloseCode(IntEnum):
-    """Why the server ends a connection."""
+    """Why the server ends a connection.
+
+    Hand `int(code)` to a server: Autobahn, below Daphne, refuses subclasses of int.
+    """
 
     NORMAL = 1000
     BAD_REQUEST = 4400

@@ -8,6 +8,8 @@ from ariadne.exceptions import HttpBadRequestError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from realtime.execution import encoded
+
 
 class HTTPHandler(GraphQLHTTPHandler):
     """Ariadne's handler, but JSON bodies alone are taken, and orjson writes the answers.
@@ -30,5 +32,5 @@ class HTTPHandler(GraphQLHTTPHandler):
         self, request: Request, result: dict[str, Any], success: bool
     ) -> Response:
         """Return the result with 200, or with 400 when nothing was executed."""
-        status = 200 if success or result.get("data") is not None else 400
-        return Response(orjson.dumps(result, default=str), status, media_type="application/json")
+        status = 200 if "data" in result else 400
+        return Response(encoded(result), status, media_type="application/json")

@@ -37,11 +37,11 @@ class WebSocketHandler(GraphQLWebsocketHandlerBase):
     async def handle_websocket(self, websocket: Any) -> None:
         """Accept the handshake, or not, and serve the connection to its end."""
         if not self._is_allowed(websocket):
-            await websocket.close(CloseCode.FORBIDDEN)  # before acceptance: HTTP 403
+            await websocket.close(int(CloseCode.FORBIDDEN))  # before acceptance: HTTP 403
         elif SUBPROTOCOL not in websocket.scope.get("subprotocols", ()):
             await websocket.accept()
             await websocket.close(
-                CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable"
+                int(CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE), "Subprotocol not acceptable"
             )
         else:
             await websocket.accept(SUBPROTOCOL)

@@ -11,7 +11,7 @@ from django.db import OperationalError, transaction
 from realtime import log
 from realtime.database import in_database
 from realtime.doorbell import broadcast
-from realtime.exceptions import CursorExpiredError
+from realtime.exceptions import CursorExpiredError, LoadError
 from realtime.hub import Hub
 from realtime.models import Event, Topic
 from realtime.publishing import publish, publishing
@@ -201,7 +201,9 @@ class TestFaults:
             assert await received(subscription, 1) == ["1"]
         assert caplog.text.count("The log cannot be followed") == 1
 
-    async def test_a_feed_that_fails_ends_its_own_subscriptions_alone(self, feed: Titles) -> None:
+    async def test_a_feed_that_fails_ends_its_own_subscriptions_alone(
+        self, feed: Titles, caplog: pytest.LogCaptureFixture
+    ) -> None:
         class Broken(Titles):
             def values(self, events: Sequence[Event]) -> list[Delivery]:
                 raise KeyError("a bug")
@@ -209,8 +211,11 @@ class TestFaults:
         async with subscribed(Broken(), "a") as broken, subscribed(feed, "a") as sound:
             await write([change("a", 1)])
             assert await received(sound, 1) == ["1"]
-            with pytest.raises(KeyError):
+            with pytest.raises(LoadError) as caught:
                 await received(broken, 1)
+        assert caught.value.extensions is not None
+        assert caught.value.extensions["id"] in caplog.text
+        assert "a bug" in caplog.text
 
 
 class TestLeaving:
