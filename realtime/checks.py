@@ -51,8 +51,10 @@ def check_published_models(
 ) -> list[CheckMessage]:
     """Check that bulk writes through the managers of a published model are published."""
     configs = app_configs or apps.get_app_configs()
-    models = [model for config in configs for model in config.get_models()]
-    return [
+    models = [
+        model for config in configs for model in config.get_models() if issubclass(model, Published)
+    ]
+    silent: list[CheckMessage] = [
         Error(
             f"{model.__name__}.{manager.name} does not publish bulk writes.",
             hint="Make it from a subclass of PublishedQuerySet.",
@@ -60,7 +62,16 @@ def check_published_models(
             id="realtime.E004",
         )
         for model in models
-        if issubclass(model, Published)
         for manager in {*model._meta.managers, model._base_manager}
         if not isinstance(manager.get_queryset(), PublishedQuerySet)
+    ]
+    log = router.db_for_write(Event)
+    return silent + [
+        Error(
+            f"{model.__name__} is written to another database than the log, {log!r}.",
+            obj=model,
+            id="realtime.E006",
+        )
+        for model in models
+        if router.db_for_write(model) != log
     ]

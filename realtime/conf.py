@@ -28,7 +28,7 @@ class Settings:
     """Events that one read of the log returns at most."""
 
     buffer_size: int = 500
-    """Events that wait for one subscription; beyond them it reads the log. At least `read_batch`."""
+    """Events that wait for one subscription, at least `read_batch`; beyond, it reads the log."""
 
     connection_init_timeout: float = 3.0
     """Seconds a WebSocket client has to send `connection_init`."""

@@ -1,6 +1,7 @@
 """Models every ORM write of which is published on the topics that the object names."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
 from typing import Any, ClassVar, Self, TypeVar
@@ -11,7 +12,7 @@ from django.db.models.signals import class_prepared, post_delete, post_save, pre
 
 from realtime.log import BATCH, Change
 from realtime.models import Event
-from realtime.publishing import publish, publishing
+from realtime.publishing import Batch, publish, publishing
 
 M = TypeVar("M", bound="Published")
 
@@ -66,13 +67,12 @@ class PublishedQuerySet(models.QuerySet[M]):
                 update_fields=update_fields,
                 unique_fields=unique_fields,
             )
-            after = _stored(self.model, before, self.db)
+            doubtful = [obj.pk for obj in objs if obj.pk in before or not _is_as_stored(obj)]
+            after = _stored(self.model, doubtful, self.db)
             changes = []
             for obj in objs:
-                if obj.pk in before:
-                    changes += _changes(UPDATED, before[obj.pk], after[obj.pk])
-                else:
-                    changes += _changes(CREATED, obj)
+                kind = UPDATED if obj.pk in before else CREATED
+                changes += _changes(kind, before.get(obj.pk), after.get(obj.pk, obj))
             publish(changes, using=self.db)
         return objs
 
@@ -107,7 +107,7 @@ class PublishedQuerySet(models.QuerySet[M]):
                 if not _is_taken(obj):
                     raise
             else:
-                publish(_changes(CREATED, obj), using=self.db)
+                publish(_changes(CREATED, _as_stored(obj, self.db)), using=self.db)
 
     def _conflicting(self, objs: list[M], unique_fields: Collection[str]) -> dict[Any, M]:
         meta = self.model._meta
@@ -136,10 +136,12 @@ class Published(models.Model):
     """
 
     objects: ClassVar[models.Manager[Self]] = PublishedManager()
+    _rows: ClassVar[models.Manager[Self]] = PublishedManager()
+    """What Django itself uses, for cascades and the like: all rows, whatever `objects` becomes."""
 
     class Meta:
         abstract = True
-        base_manager_name = "objects"
+        base_manager_name = "_rows"
 
     def save(self, *args: Any, using: str | None = None, **kwargs: Any) -> None:
         """Save the object and publish it, in one transaction."""
@@ -171,7 +173,8 @@ def _stored(model: type[M], pks: Iterable[Any], using: str) -> dict[Any, M]:
     """Return the rows as they stand in the database, locked in a fixed order, by primary key."""
     rows = model._base_manager.using(using).order_by("pk")
     if connections[using].in_atomic_block:
-        rows = rows.select_for_update()
+        # Not the key: a child's foreign key may refer to the row meanwhile.
+        rows = rows.select_for_update(no_key=True)
     return rows.in_bulk(list(pks))
 
 
@@ -184,34 +187,83 @@ def _is_taken(obj: models.Model) -> bool:
     return False
 
 
-def _remember(instance: Published, raw: bool, using: str, **_: Any) -> None:
+def _remember(instance: Published, using: str, **_: Any) -> None:
     """Before a save, read the row that it may overwrite: its topics are told too."""
-    new = instance.pk is None or (
-        instance._state.adding and instance._meta.pk.has_default() and not raw
-    )
-    stored = {} if new else _stored(type(instance), [instance.pk], using)
+    stored = {} if instance.pk is None else _stored(type(instance), [instance.pk], using)
     instance.__dict__["_overwritten"] = stored.get(instance.pk)
 
 
-def _publish_saved(instance: Published, created: bool, using: str, **_: Any) -> None:
+def _publish_saved(
+    instance: Published,
+    created: bool,
+    using: str,
+    update_fields: Collection[str] | None = None,
+    **_: Any,
+) -> None:
     before = instance.__dict__.pop("_overwritten", None)
-    publish(_changes(CREATED if created else UPDATED, before, instance), using=using)
+    partly = update_fields is not None
+    after = _stored_one(instance, using) if partly else _as_stored(instance, using)
+    publish(_changes(CREATED if created else UPDATED, before, after), using=using)
+
+
+def _stored_one(instance: M, using: str) -> M:
+    return _stored(type(instance), [instance.pk], using)[instance.pk]
+
+
+def _as_stored(instance: M, using: str) -> M:
+    """Return an object just written with the values of its row, itself where it has them."""
+    return instance if _is_as_stored(instance) else _stored_one(instance, using)
+
+
+def _is_as_stored(instance: Published) -> bool:
+    """Tell whether an object just written has no expressions, nor values of other types."""
+    for column in instance._meta.concrete_fields:
+        value = instance.__dict__.get(column.attname)
+        if value is None:
+            continue  # or deferred, and read from the row when it is asked for
+        if hasattr(value, "resolve_expression"):
+            return False
+        try:
+            same = column.to_python(value)
+        except ValidationError:
+            return False
+        if type(same) is not type(value) or same != value:
+            return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Deleting:
+    """What a delete under way has to tell."""
+
+    transaction: Batch
+    """Empty: it says whether that delete failed, and this is what is left of it."""
+    changes: dict[tuple[str, str], Change] = field(default_factory=dict)
 
 
 def _collect_deleted(instance: Published, origin: Any, using: str, **_: Any) -> None:
     """Before a delete, while its relations still stand, note what there is to tell.
 
-    Django announces all objects of one delete before it deletes the first.
+    Django announces all objects of one delete before it deletes the first. An object
+    and the parent of its multi-table inheritance are one.
     """
     stored = _stored(type(instance), [instance.pk], using) if origin is instance else {}
     changes = _changes(DELETED, stored.get(instance.pk), instance)
-    origin.__dict__.setdefault("_deleting", {})[type(instance), instance.pk] = changes
+    if origin is None:  # a Collector of somebody's own
+        publish(changes, using=using)
+        return
+    deleting: _Deleting | None = origin.__dict__.get("_deleting")
+    if deleting is None or deleting.transaction.is_undone():
+        deleting = origin.__dict__["_deleting"] = _Deleting(Batch((), using=using))
+    for change in changes:
+        deleting.changes[change.topic, change.object_id] = change
 
 
 def _publish_deleted(origin: Any, using: str, **_: Any) -> None:
     """After the first deletion, publish all objects that go with it."""
-    if deleting := origin.__dict__.pop("_deleting", None):
-        publish((change for changes in deleting.values() for change in changes), using=using)
+    deleting: _Deleting | None = getattr(origin, "__dict__", {}).pop("_deleting", None)
+    if deleting is not None:
+        publish(deleting.changes.values(), using=using)
 
 
 def _connect(sender: type[models.Model], **_: Any) -> None:

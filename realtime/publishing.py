@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import wraps
 from random import uniform
 from time import sleep
@@ -24,25 +23,33 @@ RETRIABLE = {"40001", "40P01"}
 """SQLSTATE of serialization_failure and deadlock_detected."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Batch:
-    """Changes collected together, registered on commit so that a rollback is noticed.
+class Batch:
+    """Changes collected together, that know whether what they tell was undone meanwhile.
 
-    Django forgets the on-commit functions of a savepoint that is rolled back;
-    a batch that it has forgotten must not be appended.
+    Django forgets the on-commit functions of what is rolled back, of savepoints too:
+    so a batch registers itself as one.
     """
 
-    changes: tuple[Change, ...]
+    def __init__(self, changes: Iterable[Change], *, using: str) -> None:
+        self.changes = list(changes)
+        self._using = using
+        transaction.on_commit(self, using=using)
 
     def __call__(self) -> None:
-        pass
+        """Do nothing: the registration is what counts."""
+
+    def is_undone(self) -> bool:
+        """Tell whether the transaction, or a savepoint in it, was rolled back since."""
+        # From the end, where a batch of now is found at once.
+        registered = reversed(connections[self._using].run_on_commit)
+        return all(entry[1] is not self for entry in registered)
 
 
 class _Collections(threading.local):
     """The batches of each database's open `publishing()`, a thread's own as its connections."""
 
     def __init__(self) -> None:
-        self.open: dict[str, list[_Batch]] = {}
+        self.open: dict[str, list[Batch]] = {}
 
 
 _collections = _Collections()
@@ -53,16 +60,19 @@ def publishing(*, using: str = DEFAULT_DB_ALIAS, savepoint: bool = True) -> Iter
     """Run a block as one transaction whose events are appended once, sorted, at its end.
 
     Nested blocks append with the outermost. An exception, or the rollback of an
-    inner block, discards the events of what it undoes.
+    inner `atomic` block, discards the events of what it undoes; savepoints that are
+    made and rolled back by hand do not.
     """
     with transaction.atomic(using=using, savepoint=savepoint):
         if using in _collections.open:
             yield
             return
         batches = _collections.open[using] = []
+        earlier = len(connections[using].run_on_commit)
         try:
             yield
-            _append(batches, using)
+            if not transaction.get_rollback(using):
+                _append(batches, earlier, using)
         finally:
             del _collections.open[using]
 
@@ -70,13 +80,11 @@ def publishing(*, using: str = DEFAULT_DB_ALIAS, savepoint: bool = True) -> Iter
 def publish(changes: Iterable[Change], *, using: str = DEFAULT_DB_ALIAS) -> None:
     """Publish changes with the current transaction; ring when it has committed."""
     with publishing(using=using, savepoint=False):
-        batch = _Batch(tuple(changes))
-        _collections.open[using].append(batch)
-        transaction.on_commit(batch, using=using)
+        _collections.open[using].append(Batch(changes, using=using))
 
 
-def _append(batches: list[_Batch], using: str) -> None:
-    kept = {entry[1] for entry in connections[using].run_on_commit}
+def _append(batches: list[Batch], earlier: int, using: str) -> None:
+    kept = {entry[1] for entry in connections[using].run_on_commit[earlier:]}
     changes = [change for batch in batches if batch in kept for change in batch.changes]
     if changes:
         heads = log.append(changes, using=using)

@@ -18,7 +18,7 @@ NUL, HALF = "a\0b", "a\ud800b"
 """Texts that JSON can express, but no database can hold."""
 
 HUGE = str(10**30)
-BAD_IDS = ["abc", "", "0", "-1", "1.5", "٣", HUGE, str(2**63)]
+BAD_IDS = ["abc", "", "0", "01", "-1", "1.5", "٣", HUGE, str(2**63)]
 
 
 async def test_hello(execute: Execute, queries: list[str]) -> None:
@@ -186,6 +186,14 @@ class TestMessages:
         assert answer["type"] == "error"
         assert answer["payload"][0]["message"] == f"There is no user {bad:.40}"
         assert answer["payload"][0]["extensions"] == {"code": "BAD_USER_INPUT"}
+
+    async def test_an_answer_with_half_a_surrogate_pair_is_sent(self, socket: Socket) -> None:
+        await socket.subscribe(
+            "query Read($id: ID!) { messages(userId: $id) { errors } }", variables={"id": HALF}
+        )
+        assert (await socket.receive())["payload"]["data"]["messages"]["errors"] == [
+            f"There is no user {HALF}"
+        ]
 
 
 class TestOrders:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.db import models
 from django.test.utils import isolate_apps
@@ -28,6 +29,22 @@ def test_an_unknown_setting_is_named(settings: Any) -> None:
 def test_a_layer_that_is_not_configured_is_named(settings: Any) -> None:
     settings.REALTIME = {"CHANNEL_LAYER": "other"}
     assert ids(check_settings()) == ["realtime.E002"]
+
+
+def test_a_buffer_that_one_batch_overflows_is_named(settings: Any) -> None:
+    settings.REALTIME = {"BUFFER_SIZE": 10, "READ_BATCH": 11}
+    assert ids(check_settings()) == ["realtime.E005"]
+
+
+def test_a_model_of_another_database_is_named(settings: Any) -> None:
+    settings.DATABASE_ROUTERS = [BooksElsewhere()]
+    messages = check_published_models([apps.get_app_config("shelf")])
+    assert "realtime.E006" in ids(messages)
+
+
+class BooksElsewhere:
+    def db_for_write(self, model: Any, **hints: Any) -> str | None:
+        return "elsewhere" if model.__name__ == "Book" else None
 
 
 def test_a_database_without_what_the_log_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

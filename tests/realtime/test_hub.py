@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from random import Random
+from threading import Event as ThreadEvent
+from time import sleep
 from typing import Any
 
 import pytest
 from django.db import OperationalError, transaction
 
-from realtime import log
+from realtime import doorbell, log
 from realtime.database import in_database
 from realtime.doorbell import broadcast
 from realtime.exceptions import CursorExpiredError, LoadError
@@ -282,6 +284,106 @@ class TestBroadcasts:
         assert hub_tasks() == set()
         with pytest.raises(StopAsyncIteration):
             await anext(listener)
+
+
+class TestDoubtfulRings:
+    async def test_a_ring_of_another_epoch_is_checked_against_the_database(
+        self, feed: Titles, realtime_settings: Callable[..., None]
+    ) -> None:
+        realtime_settings(SWEEP_INTERVAL=IDLE_SWEEP)
+        await write([change("a", 1)])
+        async with subscribed(feed, "a") as subscription:
+            doorbell.ring({"a": (7, "of-old")})
+            await write([change("a", 2)])
+            assert await received(subscription, 1) == ["2"]
+
+    async def test_a_ring_ahead_of_the_log_changes_nothing(self, feed: Titles) -> None:
+        heads = await silently([change("a", 1)])
+        async with subscribed(feed, "a") as subscription:
+            doorbell.ring({"a": (9, heads["a"].epoch)})
+            await write([change("a", 2)])
+            assert await received(subscription, 1) == ["2"]
+
+
+class TestFairness:
+    async def test_a_busy_topic_does_not_starve_the_sweep(
+        self, realtime_settings: Callable[..., None]
+    ) -> None:
+        realtime_settings(SWEEP_INTERVAL=0.1, READ_BATCH=1)
+        busy = True
+
+        class Slow(Titles):
+            def values(self, events: Sequence[Event]) -> list[Delivery]:
+                sleep(0.02)
+                return super().values(events)
+
+        async def keep_busy() -> None:
+            while busy:
+                await write([change("busy", n) for n in range(10)])
+
+        async with subscribed(Slow(), "busy"), subscribed(Titles(), "a") as subscription:
+            task = asyncio.create_task(keep_busy())
+            await silently([change("a", 1)])
+            assert await received(subscription, 1) == ["1"]
+            busy = False
+            await task
+
+    async def test_a_field_whose_reads_fail_does_not_stop_the_others(
+        self, feed: Titles, realtime_settings: Callable[..., None]
+    ) -> None:
+        realtime_settings(SWEEP_INTERVAL=0.05)
+
+        class Broken(Titles):
+            def values(self, events: Sequence[Event]) -> list[Delivery]:
+                raise OperationalError("no such table")
+
+        async with subscribed(Broken(), "a") as broken, subscribed(feed, "b") as sound:
+            await write([change("a", 1), change("b", 2)])
+            assert await received(sound, 1) == ["2"]
+            with pytest.raises(LoadError):
+                await received(broken, 1)
+
+    async def test_a_bulk_write_is_read_once_for_all(self, feed: Titles) -> None:
+        subscriptions = [await Hub.current().subscribe(["a"], feed) for _ in range(20)]
+        await write([change("a", n) for n in range(300)])
+        for subscription in subscriptions:
+            assert await received(subscription, 300) == [str(n) for n in range(300)]
+            await subscription.aclose()
+        assert feed.reads == 2  # batches
+
+
+class TestJoiningTogether:
+    async def test_who_read_an_older_head_misses_nothing(
+        self, feed: Titles, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The second reader of the heads of a new topic may be the quicker."""
+        heads, held = log.heads, ThreadEvent()
+
+        def slow_at_first(topics: Any) -> Any:
+            monkeypatch.setattr(log, "heads", heads)
+            found = heads(topics)
+            held.wait(10)
+            return found
+
+        monkeypatch.setattr(log, "heads", slow_at_first)
+        first = asyncio.create_task(Hub.current().subscribe(["a"], feed))
+        while log.heads is slow_at_first:
+            await asyncio.sleep(0.001)
+        await silently([change("a", 1)])
+        async with subscribed(feed, "a") as second:
+            held.set()
+            slow = await first
+            await write([change("a", 2)])
+            assert await received(second, 1) == ["2"]
+            assert await received(slow, 2) == ["1", "2"]
+            await slow.aclose()
+
+
+async def test_a_hub_does_not_outlive_its_subscriptions(feed: Titles) -> None:
+    async with subscribed(feed, "a"):
+        hub = Hub.current()
+        assert Hub.current() is hub
+    assert Hub.current() is not hub
 
 
 @pytest.mark.parametrize("seed", range(4))

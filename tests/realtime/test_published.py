@@ -9,11 +9,13 @@ from django.core.management import call_command
 from django.core.serializers import serialize
 from django.db import IntegrityError, transaction
 from django.db.models import F, Value
+from django.db.models.deletion import Collector
 from django.db.models.functions import Concat
 
 from realtime.models import Event
 from realtime.published import Published
-from tests.shelf.models import Book, Page, Shelf
+from realtime.publishing import publishing
+from tests.shelf.models import Atlas, Book, Draft, Page, Shelf
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -49,8 +51,8 @@ def on_shelf(kind: str, title: str = "Ariadne", shelf: int = 1) -> list[Told]:
     return [Told("books", kind, title), Told(f"shelf.{shelf}", kind, title)]
 
 
-def test_the_default_manager_and_the_base_manager_publish() -> None:
-    assert Book._base_manager.name == Book._default_manager.name == "objects"
+def topics_told() -> list[str]:
+    return sorted(Event.objects.values_list("topic_id", flat=True))
 
 
 class TestCreating:
@@ -232,6 +234,82 @@ class TestDeleting:
         assert told() == []
 
 
+class TestWhatIsTold:
+    """The row counts, not the object in memory."""
+
+    def test_an_expression_is_told_as_its_value(self, book: Book) -> None:
+        book.title = Concat("title", Value("'s thread"))
+        book.save()
+        assert told() == on_shelf("updated", "Ariadne's thread")
+
+    def test_created_with_an_expression(self, shelves: tuple[Shelf, Shelf]) -> None:
+        title: Any = Concat(Value("A"), Value("B"))
+        Book.objects.create(shelf=shelves[0], title=title)
+        Book.objects.bulk_create([Book(shelf=shelves[0], title=Concat(title, Value("C")))])
+        assert told() == sorted(on_shelf("created", "AB") + on_shelf("created", "ABC"))
+
+    def test_a_move_by_an_expression(self, book: Book) -> None:
+        book.shelf_id = F("shelf_id") + 1
+        book.save()
+        assert [topic for topic, *_ in told()] == ["books", "shelf.1", "shelf.2"]
+
+    def test_what_is_not_saved_is_not_told(self, book: Book) -> None:
+        book.title, book.shelf_id, book.copies = "Unsaved", 2, 5
+        book.save(update_fields=["copies"])
+        assert told() == on_shelf("updated")
+
+    def test_a_value_of_another_type_is_told_as_the_row_has_it(
+        self, shelves: tuple[Shelf, Shelf]
+    ) -> None:
+        Book.objects.create(shelf_id="01", title="Ariadne")
+        assert told() == on_shelf("created")
+
+
+class TestUnusualModels:
+    def test_own_objects_do_not_hide_rows_from_cascades(self, shelves: tuple[Shelf, Shelf]) -> None:
+        Draft.objects.create(shelf=shelves[0], hidden=True)
+        shelves[0].delete()
+        assert topics_told() == ["drafts.1", "drafts.1"]
+        assert not Draft._base_manager.exists()
+
+    def test_a_given_key_that_is_there_is_told_on_both_topics(
+        self, shelves: tuple[Shelf, Shelf]
+    ) -> None:
+        draft = Draft.objects.create(shelf=shelves[0])
+        Event.objects.all().delete()
+        Draft(pk=draft.pk, shelf=shelves[1]).save(force_update=True)
+        assert topics_told() == ["drafts.1", "drafts.2"]
+
+    def test_a_child_of_multi_table_inheritance_is_told_once(
+        self, shelves: tuple[Shelf, Shelf]
+    ) -> None:
+        atlas = Atlas.objects.create(shelf=shelves[0], title="Crete")
+        assert told() == on_shelf("created", "Crete")
+        Event.objects.all().delete()
+        atlas.delete()
+        assert told() == on_shelf("deleted", "Crete")
+
+    def test_a_collector_of_ones_own_publishes(self, book: Book) -> None:
+        collector = Collector(using="default")
+        collector.collect([book])
+        collector.delete()
+        assert told() == on_shelf("deleted")
+
+    def test_a_delete_that_failed_leaves_nothing_for_the_next(
+        self, book: Book, shelves: tuple[Shelf, Shelf], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        page = Page.objects.create(book=book, number=1)
+        with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+            patch.setattr("django.db.models.sql.DeleteQuery.delete_batch", lambda *_: 1 / 0)
+            book.delete()
+        page.book = Book.objects.create(title="Daedalus")
+        page.save()
+        Event.objects.all().delete()
+        book.delete()
+        assert told() == on_shelf("deleted")
+        assert not Event.objects.filter(topic__name__startswith="pages.").exists()
+
+
 class TestTransactions:
     def test_a_rolled_back_change_is_not_published(self, book: Book) -> None:
         with pytest.raises(RuntimeError), transaction.atomic():
@@ -246,6 +324,24 @@ class TestTransactions:
                 raise RuntimeError
             Book.objects.create(shelf=book.shelf, title="Daedalus")
         assert told() == on_shelf("created", "Daedalus")
+
+    def test_a_transaction_marked_for_rollback_publishes_nothing(self, book: Book) -> None:
+        with transaction.atomic():
+            book.save()
+            transaction.set_rollback(True)
+        assert told() == []
+
+    def test_a_publishing_block_marked_for_rollback_ends_quietly(self, book: Book) -> None:
+        with publishing():
+            book.save()
+            transaction.set_rollback(True)
+        assert told() == []
+
+    def test_many_saves_in_one_transaction_cost_the_same_each(self, book: Book) -> None:
+        with transaction.atomic():
+            for _ in range(300):
+                book.save()
+        assert Event.objects.filter(topic="books").count() == 300
 
     def test_a_failed_save_publishes_nothing(self, book: Book) -> None:
         with pytest.raises(IntegrityError):

@@ -7,6 +7,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from realtime import doorbell, publishing
+from realtime.exceptions import ForeignDatabaseError
 from realtime.models import Event
 from realtime.publishing import publish, transactional
 from tests.realtime.conftest import change
@@ -81,6 +82,12 @@ def test_a_fault_of_the_doorbell_does_not_fail_the_commit(
     publish([change("a", 1)])
     assert topics() == ["a"]
     assert "no bell" in caplog.text
+
+
+def test_another_database_than_the_logs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.log.router.db_for_write", lambda model: "elsewhere")
+    with pytest.raises(ForeignDatabaseError, match="'elsewhere', not 'default'"):
+        publish([change("a", 1)])
 
 
 class Deadlock(Exception):

@@ -1,11 +1,12 @@
 """Books on shelves."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
+from uuid import uuid4
 
 from django.db import models
 
-from realtime.published import Published
+from realtime.published import Published, PublishedManager
 
 
 class Shelf(models.Model):
@@ -32,3 +33,36 @@ class Page(Published):
 
     def topics(self) -> Iterable[str]:
         return [f"pages.{self.book.title}"]
+
+
+class Atlas(Book):
+    """A child of multi-table inheritance."""
+
+    scale = models.PositiveIntegerField(default=1000)
+
+
+class Present(PublishedManager[Any]):
+    """Hides what is deleted softly, and counts what refers to it."""
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().filter(hidden=False).annotate(count=models.Count("notes"))
+
+
+class Draft(Published):
+    """Its own `objects` shows some rows only, by a query that cannot be locked."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4)
+    shelf = models.ForeignKey(Shelf, models.CASCADE, related_name="drafts", null=True)
+    hidden = models.BooleanField(default=False)
+
+    objects: ClassVar[Any] = Present()
+
+    def topics(self) -> Iterable[str]:
+        return [f"drafts.{self.shelf_id}"]
+
+
+class Note(Published):
+    draft = models.ForeignKey(Draft, models.CASCADE, related_name="notes")
+
+    def topics(self) -> Iterable[str]:
+        return ["notes"]
