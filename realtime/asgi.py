@@ -7,6 +7,8 @@ from ariadne.explorer import Explorer
 from ariadne.types import ContextValue
 from graphql import GraphQLSchema
 
+from realtime.conf import get_settings
+from realtime.documents import DocumentCache
 from realtime.errors import muted, report_error
 from realtime.transports.http import HTTPHandler
 from realtime.transports.websocket import WebSocketHandler
@@ -27,8 +29,11 @@ def graphql_app(
     for HTTP put CORS middleware around the application. `debug` shows clients the
     tracebacks of unexpected errors, which are otherwise masked.
     """
+    documents = DocumentCache(characters=get_settings().document_cache)
     return GraphQL(
         schema,
+        query_parser=documents.parse,
+        query_validator=documents.validate,  # type: ignore[arg-type]  # says what it takes
         context_value=context_value,
         debug=debug,
         introspection=introspection,

@@ -30,6 +30,12 @@ class Settings:
     buffer_size: int = 500
     """Events that wait for one subscription, at least `read_batch`; beyond, it reads the log."""
 
+    max_body_size: int = 1024 * 1024
+    """Bytes that the body of an HTTP request may have."""
+
+    document_cache: int = 500_000
+    """Characters of the documents that are kept parsed; they take about a hundred times that."""
+
     connection_init_timeout: float = 3.0
     """Seconds a WebSocket client has to send `connection_init`."""
 

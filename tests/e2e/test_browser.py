@@ -8,8 +8,8 @@ import pytest
 from playwright.async_api import BrowserContext, Page, Route, async_playwright, expect
 from playwright.async_api import TimeoutError as NothingAppearedError
 
-from tests.e2e.conftest import migrated
 from tests.harness.server import ServerProcess, manage
+from tests.harness.servers import migrated
 
 BUILD = Path(__file__).resolve().parents[2] / "build"
 ARGUMENTS = [

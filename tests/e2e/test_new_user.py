@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Environment
 from tests.harness.http_client import GraphQLHTTP
 from tests.harness.server import ServerProcess, manage
+from tests.harness.servers import Environment
 from tests.harness.websocket_client import GraphQLSocket
 
 CREATE_USER = """mutation Create($name: String!) {
@@ -35,7 +35,8 @@ def shell(environment: Environment, code: str) -> None:
 
 def fetch(url: str, *, method: str = "GET") -> Any:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(urllib.request.Request(url, method=method), timeout=10) as response:
+    request = urllib.request.Request(url, method=method, headers={"Accept": "text/html, */*;q=0.8"})
+    with opener.open(request, timeout=10) as response:
         return response.read().decode()
 
 

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from tests.e2e.conftest import Environment
 from tests.harness.http_client import GraphQLHTTP
 from tests.harness.server import ROOT, ServerProcess, manage
+from tests.harness.servers import Environment
 from tests.harness.services import Postgres, Redis
 from tests.harness.websocket_client import GraphQLSocket
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.conftest import Environment, migrated
 from tests.harness.http_client import GraphQLHTTP
 from tests.harness.server import ServerProcess, manage
+from tests.harness.servers import Environment, migrated
 from tests.harness.websocket_client import GraphQLSocket
 
 SEND = """mutation Send($room: String!, $text: String!) {

@@ -1,0 +1,1 @@
+"""Clew from the outside, by the clients of others."""
