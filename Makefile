@@ -42,7 +42,7 @@ clean: ## Remove what was made, but for the database
 # The marker files say which of the lock files the virtual environment holds.
 .venv/run: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Clew needs Python 3.11 or newer; this is %s. Name another: make PYTHON=python3.12 …" % sys.version.split()[0])'
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@echo "Installing what Clew needs into .venv …"
 	@$(PIP) install --require-hashes -r requirements.lock
 	@touch $@

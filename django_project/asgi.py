@@ -16,6 +16,7 @@ from django.urls import re_path  # noqa: E402
 from starlette.middleware.cors import CORSMiddleware  # noqa: E402
 
 from django_project.explorer import GraphiQL  # noqa: E402
+from django_project.hosts import AllowedHosts  # noqa: E402
 from django_project.schema import schema  # noqa: E402
 from realtime.asgi import graphql_app  # noqa: E402
 
@@ -32,7 +33,7 @@ graphql = graphql_app(
     explorer=GraphiQL(),
 )
 
-graphql_route = re_path(r"^graphql/?$", AuthMiddlewareStack(graphql))
+graphql_route = re_path(r"^graphql/?$", AllowedHosts(AuthMiddlewareStack(graphql)))  # type: ignore[arg-type]
 
 application = CORSMiddleware(
     ProtocolTypeRouter(

@@ -1,11 +1,24 @@
 """Settings; the only reader of the environment. docs/settings.md lists the variables."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
-from environs import Env, EnvError
+from environs import Env, EnvError, validate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def each(pattern: str, error: str) -> Callable[[list[str]], None]:
+    """Return what checks each item of a list."""
+    check = validate.Regexp(f"(?:{pattern})$", error=error)
+
+    def check_all(values: list[str]) -> None:
+        for value in values:
+            check(value)
+
+    return check_all
+
 
 env = Env()
 ENV_FILE = env.str("CLEW_ENV_FILE", str(BASE_DIR / ".env"))
@@ -15,16 +28,23 @@ try:
     DEBUG = env.bool("DEBUG", False)
     CLEW_DEMO = env.bool("CLEW_DEMO", DEBUG)
     """Anonymous callers may read and write everything."""
-    SECRET_KEY = env.str("SECRET_KEY")
+    SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=1))
     ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
-    CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", [])
+    CORS_ALLOWED_ORIGINS: list[str] = env.list(
+        "CORS_ALLOWED_ORIGINS",
+        [],
+        validate=each(r"https?://[^/]+", "Give scheme, host and port, as https://app.example.org"),
+    )
     """Foreign pages (scheme, host, port) that may call the API with the user's cookie."""
-    REDIS_URL = env.str("REDIS_URL", "")
+    REDIS_URL = env.str(
+        "REDIS_URL",
+        "",
+        validate=validate.Regexp(r"(rediss?|unix)://|$", error="Give redis://host:port/number"),
+    )
     DATABASES = {"default": env.dj_db_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
 except EnvError as error:
-    raise ImproperlyConfigured(
-        f"{error}. Set it in the environment or in {ENV_FILE}; docs/settings.md says how."
-    ) from None
+    where = f"Set it in the environment or in {ENV_FILE}; docs/settings.md says how."
+    raise ImproperlyConfigured(f"{str(error).rstrip('.')}. {where}") from None
 
 DATABASE_THREADS = 4
 
@@ -113,6 +133,19 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "{levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        # Django's own handlers speak in DEBUG alone, and mail the rest.
+        "django": {"handlers": [], "level": "INFO"},
+        "realtime": {"level": "INFO"},
+    },
+}
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

@@ -5,6 +5,8 @@ from django.urls import include, path
 
 from django_project import views
 
+admin.site.site_header = admin.site.site_title = "Clew"
+
 urlpatterns = [
     path("", views.start, name="start"),
     path("docs/", views.page, name="docs"),

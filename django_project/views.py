@@ -18,5 +18,7 @@ def page(request: HttpRequest, name: str = "index") -> HttpResponse:
     source = DOCS / f"{name}.md"
     if not source.is_file():
         raise Http404(f"There is no page {name} in the documentation.")
-    content = MarkdownIt("commonmark").enable("table").render(source.read_text())
-    return render(request, "docs.html", {"content": content, "title": name})
+    text = source.read_text()
+    title = text.partition("\n")[0].lstrip("# ")
+    content = MarkdownIt("commonmark").enable("table").render(text)
+    return render(request, "docs.html", {"content": content, "title": title})

@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.text import Truncator
 
 from messaging.models import Message, Room, RoomMessage
 
@@ -10,12 +11,17 @@ from messaging.models import Message, Room, RoomMessage
 class MessageAdmin(admin.ModelAdmin):
     """Direct messages."""
 
-    list_display = ("id", "sender", "recipient", "content", "created_at")
+    list_display = ("id", "sender", "recipient", "excerpt", "created_at")
     list_filter = ("created_at",)
     list_select_related = ("sender", "recipient")
     search_fields = ("content", "sender__username", "recipient__username")
     autocomplete_fields = ("sender", "recipient")
     date_hierarchy = "created_at"
+
+    @admin.display(description="content", ordering="content")
+    def excerpt(self, message: Message) -> str:
+        """Show the beginning of the content."""
+        return Truncator(message.content).chars(80)
 
 
 @admin.register(Room)
@@ -34,9 +40,14 @@ class RoomAdmin(admin.ModelAdmin):
 class RoomMessageAdmin(admin.ModelAdmin):
     """What is written in rooms."""
 
-    list_display = ("id", "room", "sender", "text", "created_at")
+    list_display = ("id", "room", "sender", "excerpt", "created_at")
     list_filter = ("room", "created_at")
     list_select_related = ("room", "sender")
     search_fields = ("text", "sender__username")
     autocomplete_fields = ("room", "sender")
     date_hierarchy = "created_at"
+
+    @admin.display(description="text", ordering="text")
+    def excerpt(self, message: RoomMessage) -> str:
+        """Show the beginning of the text."""
+        return Truncator(message.text).chars(80)

@@ -8,6 +8,9 @@ from accounts.selectors import users_by_id
 from messaging.models import Message, Room, RoomMessage
 from realtime.publishing import transactional
 
+LONGEST = 10_000
+"""Characters of a message."""
+
 
 @transactional
 def send_message(*, sender_id: str, recipient_id: str, content: str) -> Message:
@@ -41,6 +44,8 @@ def write_in_room(*, sender: User | None, room: str, text: str) -> RoomMessage:
 def _faults(text: str, room: str = "") -> list[str]:
     if not text.strip():
         return ["The message is empty"]
+    if len(text) > LONGEST:
+        return [f"The message is longer than {LONGEST:,} characters"]
     if not is_storable(text + room):
         return ["The message has characters that cannot be stored"]
     return []

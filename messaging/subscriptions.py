@@ -33,7 +33,7 @@ def resolve_message(message: Message, info: Info, **_: Any) -> Message:
 
 @subscription.topics("onNewChatMessage", kinds=[Kind.CREATED])
 async def room_topics(_: Any, info: Info, chatroom: str) -> str:
-    if not is_storable(chatroom) or len(chatroom) > Room.MAX_NAME:
+    if not is_storable(chatroom) or not 0 < len(chatroom) <= Room.MAX_NAME:
         raise GraphQLError("There can be no such room", extensions={"code": "BAD_USER_INPUT"})
     return room_topic(chatroom)
 

@@ -18,8 +18,11 @@ def publish_message(request: HttpRequest) -> HttpResponse:
     """Announce the `message` of the query string to whoever listens to `realTimeMessages`.
 
     Open to anyone in demo mode, else to staff; callers with a session cookie need a
-    CSRF token, callers without one have nothing that could be misused.
+    CSRF token, and pages of other origins are refused.
     """
+    own = f"{request.scheme}://{request.get_host()}"
+    if request.headers.get("Origin", own) not in {own, *settings.CORS_ALLOWED_ORIGINS}:
+        return _refused("Pages of this origin may not announce.", status=403)
     if request.user.is_authenticated:
         return _publish_as_user(request)
     if not settings.CLEW_DEMO:

@@ -22,7 +22,7 @@ class OrderAdmin(admin.ModelAdmin):
 
     @admin.action(description="Mark selected orders as paid", permissions=["change"])
     def mark_as_paid(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        """Set the state of the selected orders."""
-        count = queryset.update(state=Order.State.PAID)
+        """Set the state of the selected orders that are not paid yet."""
+        count = queryset.exclude(state=Order.State.PAID).update(state=Order.State.PAID)
         text = ngettext("%d order was marked as paid.", "%d orders were marked as paid.", count)
         self.message_user(request, text % count, messages.SUCCESS)

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from channels.testing import HttpCommunicator
 
-from tests.in_process import post
+from tests.in_process import Socket, post
 
 JSON = "application/json"
 RESPONSE = "application/graphql-response+json"
@@ -194,6 +194,18 @@ class TestParameters:
         body = {**HELLO, "unknown": 1}
         answer = await send(application, "POST", body=body, content_type=JSON)
         assert json.loads(answer.body) == DATA
+
+
+class TestHosts:
+    """Against DNS rebinding: a page under a name of its own that now means this machine."""
+
+    async def test_another_host_name_is_refused(self, application: Any) -> None:
+        answer = await send(application, "POST", body=HELLO, content_type=JSON, host="evil.example")
+        assert (answer.status, answer.body) == (400, b"This host is not in ALLOWED_HOSTS.")
+
+    async def test_also_over_a_socket(self, application: Any) -> None:
+        headers = {"host": "evil.example:8000", "origin": "http://evil.example:8000"}
+        assert (await Socket(application, headers=headers).connect())[0] is False
 
 
 class TestOrigins:

@@ -117,6 +117,7 @@ class TestMessages:
         [
             ("", "The message is empty"),
             ("  \n", "The message is empty"),
+            ("x" * 10_001, "The message is longer than 10,000 characters"),
             (NUL, "The message has characters that cannot be stored"),
         ],
     )
@@ -342,7 +343,7 @@ class TestRooms:
         query = "query Read($room: String!) { history(chatroom: $room) { text } }"
         assert await execute(query, room=room) == {"history": []}
 
-    @pytest.mark.parametrize("room", ["x" * 101, NUL, HALF])
+    @pytest.mark.parametrize("room", ["", "x" * 101, NUL, HALF])
     async def test_a_room_that_cannot_be_has_no_subscription(
         self, room: str, socket: Socket
     ) -> None:

@@ -70,6 +70,10 @@ def test_outside_demo_mode_it_does_nothing(environment: dict[str, str]) -> None:
         ({}, 'Environment variable "SECRET_KEY" not set'),
         ({"SECRET_KEY": "x", "DEBUG": "perhaps"}, 'Environment variable "DEBUG" invalid'),
         ({"SECRET_KEY": "x", "DATABASE_URL": "nonsense"}, '"DATABASE_URL" invalid'),
+        ({"SECRET_KEY": ""}, '"SECRET_KEY" invalid'),
+        ({"SECRET_KEY": "x", "REDIS_URL": "nonsense"}, "Give redis://host:port/number"),
+        ({"SECRET_KEY": "x", "CORS_ALLOWED_ORIGINS": "app.example.org"}, "Give scheme, host and"),
+        ({"SECRET_KEY": "x", "CORS_ALLOWED_ORIGINS": "https://a.org/"}, "Give scheme, host and"),
     ],
 )
 def test_a_setting_that_is_missing_or_wrong_is_named(
@@ -82,3 +86,4 @@ def test_a_setting_that_is_missing_or_wrong_is_named(
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode != 0
     assert sentence in done.stderr
+    assert "Traceback" not in done.stderr

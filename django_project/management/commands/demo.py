@@ -2,12 +2,12 @@
 
 import os
 import socket
+import sys
 from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
-from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
 
 from django_project.demo import PASSWORD, load_demo
 
@@ -26,17 +26,19 @@ class Command(BaseCommand):
         """Run until interrupted."""
         if not settings.CLEW_DEMO:
             raise CommandError("Demo mode is off: set DEBUG=1 or CLEW_DEMO=1 for the demo.")
-        if DJANGO_AUTORELOAD_ENV not in os.environ:  # once, not at every reload
-            self._check_port(port)
-            call_command("migrate", verbosity=0)
-            if password := load_demo():
-                self.stdout.write(
-                    "Demo data was loaded. Users user_one and user_two have the password "
-                    f"{PASSWORD!r}.\nThe user admin has the password {password!r}; "
-                    "it is shown only now."
-                )
-            self.stdout.write(f"Open http://127.0.0.1:{port}/")
-        call_command("runserver", f"127.0.0.1:{port}")
+        self._check_port(port)
+        call_command("migrate", verbosity=0)
+        if password := load_demo():
+            self.stdout.write(
+                "Demo data was loaded. Users user_one and user_two have the password "
+                f"{PASSWORD!r}.\nThe user admin has the password {password!r}; "
+                "it is shown only now."
+            )
+        self.stdout.write(f"Open http://127.0.0.1:{port}/")
+        self.stdout.flush()
+        # A process of its own: only under its own name does it outlive a syntax error.
+        command = [sys.executable, sys.argv[0], "runserver", f"127.0.0.1:{port}"]
+        os.execv(sys.executable, command)  # noqa: S606
 
     def _check_port(self, port: int) -> None:
         with socket.socket() as probe:
@@ -46,6 +48,5 @@ class Command(BaseCommand):
             except (OSError, OverflowError) as error:
                 reason = error.strerror if isinstance(error, OSError) else "no such port"
                 raise CommandError(
-                    f"Port {port} cannot be used ({reason}). "
-                    f"Choose another: make run PORT={port % 65535 + 1}"
+                    f"Port {port} cannot be used ({reason}). Choose another: make run PORT=8001"
                 ) from None
