@@ -36,6 +36,9 @@ class Settings:
     document_cache: int = 500_000
     """Characters of the documents that are kept parsed; they take about a hundred times that."""
 
+    keep_alive_interval: float = 15.0
+    """Seconds between the keep-alives of the legacy WebSocket protocol."""
+
     connection_init_timeout: float = 3.0
     """Seconds a WebSocket client has to send `connection_init`."""
 

@@ -15,22 +15,29 @@ from realtime.conf import get_settings
 from realtime.execution import RequestError, encoded, fault, results
 from realtime.protocols.close_codes import Close
 from realtime.protocols.events import Complete, ConnectionInit, Event, Frame, Subscribe
-from realtime.protocols.graphql_transport_ws import GraphQLTransportWS
+from realtime.protocols.server import ServerProtocol
 
 
 class Connection:
     """Serves one accepted WebSocket until it ends; then all that it started has ended."""
 
-    def __init__(self, handler: GraphQLWebsocketHandlerBase, websocket: WebSocket) -> None:
+    def __init__(
+        self,
+        handler: GraphQLWebsocketHandlerBase,
+        websocket: WebSocket,
+        protocol: ServerProtocol,
+    ) -> None:
         self._handler = handler
         self._websocket = websocket
-        self._protocol = GraphQLTransportWS()
+        self._protocol = protocol
         self._operations: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
         """Receive until the peer or the protocol closes the connection."""
         self._spawn(self._time_init(), "init-timeout")
+        if self._protocol.KEEPS_ALIVE:
+            self._spawn(self._keep_alive(), "keep-alive")
         try:
             while True:
                 message = await self._websocket.receive()
@@ -74,6 +81,11 @@ class Connection:
     async def _time_init(self) -> None:
         await asyncio.sleep(get_settings().connection_init_timeout)
         await self._act(self._protocol.init_timed_out())
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await asyncio.sleep(get_settings().keep_alive_interval)
+            await self._act(self._protocol.keep_alive())
 
     async def _judge(self, payload: Any) -> None:
         answer = None

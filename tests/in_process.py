@@ -5,7 +5,9 @@ from typing import Any
 
 from channels.testing import HttpCommunicator, WebsocketCommunicator
 
-from realtime.protocols.graphql_transport_ws import SUBPROTOCOL
+from realtime.protocols import GraphQLTransportWS
+
+SUBPROTOCOL = GraphQLTransportWS.SUBPROTOCOL
 
 Payload = dict[str, Any]
 

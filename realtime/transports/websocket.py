@@ -10,11 +10,11 @@ from starlette.websockets import WebSocket
 
 from realtime.connection import Connection
 from realtime.protocols.close_codes import CloseCode
-from realtime.protocols.graphql_transport_ws import SUBPROTOCOL
+from realtime.protocols.registry import negotiate
 
 
 class WebSocketHandler(GraphQLWebsocketHandlerBase):
-    """Serves `graphql-transport-ws` to any Ariadne schema.
+    """Serves both dialects, `graphql-transport-ws` and the legacy `graphql-ws`, to any schema.
 
     Browsers are let in from the origin of the server itself and from
     `allowed_origins` (scheme, host and port, e.g. `https://app.example.org`).
@@ -38,14 +38,14 @@ class WebSocketHandler(GraphQLWebsocketHandlerBase):
         """Accept the handshake, or not, and serve the connection to its end."""
         if not self._is_allowed(websocket):
             await websocket.close(int(CloseCode.FORBIDDEN))  # before acceptance: HTTP 403
-        elif SUBPROTOCOL not in websocket.scope.get("subprotocols", ()):
+        elif (dialect := negotiate(websocket.scope.get("subprotocols", ()))) is None:
             await websocket.accept()
             await websocket.close(
                 int(CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE), "Subprotocol not acceptable"
             )
         else:
-            await websocket.accept(SUBPROTOCOL)
-            await Connection(self, websocket).serve()
+            await websocket.accept(dialect.SUBPROTOCOL)
+            await Connection(self, websocket, dialect()).serve()
 
     def _is_allowed(self, websocket: WebSocket) -> bool:
         origin = websocket.headers.get("origin")

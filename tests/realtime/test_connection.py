@@ -127,6 +127,66 @@ class TestOperations:
         assert await socket.receive() == next_({"endless": 1})
 
 
+class TestTheLegacyDialect:
+    @pytest.fixture
+    async def legacy(self, stranger: Stranger) -> AsyncIterator[Socket]:
+        socket = Socket(graphql_app(stranger.schema), subprotocols=["graphql-ws"])
+        assert await socket.connect() == (True, "graphql-ws")
+        await socket.send({"type": "connection_init"})
+        assert [(await socket.receive())["type"] for _ in range(2)] == ["connection_ack", "ka"]
+        yield socket
+        await socket.disconnect()
+
+    @staticmethod
+    def start(query: str, id: str = "1") -> dict[str, Any]:
+        return {"id": id, "type": "start", "payload": {"query": query}}
+
+    async def test_a_query_has_one_result(self, legacy: Socket) -> None:
+        await legacy.send(self.start("{ quick }"))
+        assert await legacy.receive() == {
+            "id": "1",
+            "type": "data",
+            "payload": {"data": {"quick": "done"}},
+        }
+        assert await legacy.receive() == {"id": "1", "type": "complete"}
+
+    async def test_stopping_ends_the_stream(self, legacy: Socket, stranger: Stranger) -> None:
+        await legacy.send(self.start("subscription { endless }"))
+        assert (await legacy.receive())["payload"] == {"data": {"endless": 1}}
+        await legacy.send({"id": "1", "type": "stop"})
+        assert await legacy.receive() == {"id": "1", "type": "complete"}
+        assert stranger.ended == ["endless"]
+
+    async def test_an_id_in_use_begins_anew(self, legacy: Socket, stranger: Stranger) -> None:
+        await legacy.send(self.start("subscription { endless }"))
+        await legacy.receive()
+        await legacy.send(self.start("{ quick }"))
+        assert (await legacy.receive())["payload"] == {"data": {"quick": "done"}}
+        assert stranger.ended == ["endless"]
+
+    async def test_what_cannot_run_gets_its_errors(self, legacy: Socket) -> None:
+        await legacy.send(self.start("{ unknown }"))
+        answer = await legacy.receive()
+        assert "unknown" in answer["payload"]["errors"][0]["message"]
+        assert await legacy.receive() == {"id": "1", "type": "complete"}
+
+    async def test_it_is_kept_alive(
+        self, stranger: Stranger, realtime_settings: Callable[..., None]
+    ) -> None:
+        realtime_settings(KEEP_ALIVE_INTERVAL=0.01)
+        socket = Socket(graphql_app(stranger.schema), subprotocols=["graphql-ws"])
+        await socket.connect()
+        await socket.send({"type": "connection_init"})
+        assert (await socket.receive())["type"] == "connection_ack"
+        for _ in range(3):
+            assert await socket.receive() == {"type": "ka"}
+        await socket.disconnect()
+
+    async def test_terminating_closes(self, legacy: Socket) -> None:
+        await legacy.send({"type": "connection_terminate"})
+        assert await legacy.closed() == (1000, "")
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("query", "message"),

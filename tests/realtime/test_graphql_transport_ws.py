@@ -4,12 +4,11 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from realtime.protocols.close_codes import Close, CloseCode
 from realtime.protocols.events import Complete, ConnectionInit, Frame, Subscribe
-from realtime.protocols.graphql_transport_ws import GraphQLTransportWS, State
+from realtime.protocols.graphql_transport_ws import GraphQLTransportWS
+from realtime.protocols.server import State
 
 SUBSCRIBE = {"id": "1", "type": "subscribe", "payload": {"query": "{ hello }"}}
 
@@ -189,34 +188,3 @@ class TestBadMessages:
         protocol, _ = fed("nonsense")
         assert protocol.receive(json.dumps(SUBSCRIBE)) == []
         assert protocol.state is State.CLOSED
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=5,
-)
-messages = st.fixed_dictionaries(
-    {"type": st.sampled_from(["connection_init", "ping", "pong", "subscribe", "complete", "?"])},
-    optional={
-        "id": st.sampled_from(["1", "2", "", 3]),
-        "payload": json_values | st.fixed_dictionaries({"query": st.text()}),
-    },
-)
-
-
-@given(st.lists(st.text() | st.binary() | messages.map(json.dumps), max_size=20))
-def test_whatever_comes_yields_frames_or_one_close(received: list[str | bytes]) -> None:
-    protocol = GraphQLTransportWS()
-    closes = 0
-    for data in received:
-        for event in protocol.receive(data):
-            assert closes == 0
-            if isinstance(event, ConnectionInit):
-                protocol.accept()
-            elif isinstance(event, Frame):
-                json.loads(event.text)
-            elif isinstance(event, Close):
-                closes += 1
-                assert len(event.reason.encode()) <= 123
-    assert (protocol.state is State.CLOSED) == (closes == 1)

@@ -1,0 +1,169 @@
+"""What the server's side of both WebSocket dialects has in common, without I/O.
+
+Text goes in, events and frames come out. Whatever a peer sends yields frames or a
+Close, never an exception. Time comes in as an event, `init_timed_out()`.
+"""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from enum import Enum, auto
+from typing import Any, ClassVar
+
+from realtime.protocols.close_codes import Close, CloseCode
+from realtime.protocols.events import ConnectionInit, Event, Frame
+
+Message = dict[str, Any]
+
+
+class State(Enum):
+    """Where the connection is."""
+
+    OPENED = auto()
+    INITIALISING = auto()
+    """`connection_init` is being judged, which may take its time."""
+    ACKNOWLEDGED = auto()
+    CLOSED = auto()
+
+
+Transitions = Mapping[State, Mapping[str, Callable[[Any, Message], list[Event]]]]
+"""What each message of the client does in each state."""
+
+
+class ServerProtocol(ABC):
+    """One connection."""
+
+    SUBPROTOCOL: ClassVar[str]
+    KEEPS_ALIVE: ClassVar[bool] = False
+    """Whether the dialect has a keep-alive of the server, `keep_alive()`."""
+
+    def __init__(self) -> None:
+        self.state = State.OPENED
+        self._ids: set[str] = set()
+
+    def receive(self, data: str | bytes) -> list[Event]:
+        """Take one message of the peer."""
+        if self.state is State.CLOSED:
+            return []
+        if isinstance(data, bytes):
+            return [self._close(CloseCode.BAD_REQUEST, "Messages are text, not binary")]
+        try:
+            message = json.loads(data, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
+            return self._malformed("Message is not valid JSON")
+        if not isinstance(message, dict):
+            return self._malformed("Message is not a JSON object")
+        kind = message.get("type")
+        handle = self._transitions()[self.state].get(kind) if isinstance(kind, str) else None
+        if handle is None:
+            return self._unknown(message)
+        if not isinstance(message.get("payload"), dict | None):
+            return self._bad(message, "payload", "an object or null")
+        try:
+            return handle(self, message)
+        except RecursionError:  # an echo that is nested as deep as the parser just bore
+            return self._malformed("Message is nested too deeply")
+
+    @abstractmethod
+    def accept(self, payload: Mapping[str, Any] | None = None) -> list[Event]:
+        """Let the client in."""
+
+    @abstractmethod
+    def refuse(self, reason: str = "Forbidden") -> list[Event]:
+        """Do not let the client in; it may try again with other credentials."""
+
+    @abstractmethod
+    def next(self, id: str, payload: str) -> list[Event]:
+        """Send one result, given as JSON text, so that many connections can share it."""
+
+    @abstractmethod
+    def error(self, id: str, errors: str) -> list[Event]:
+        """End an operation with its errors, given as the JSON text of an array."""
+
+    def complete(self, id: str) -> list[Event]:
+        """End an operation. The id is free before the client can know."""
+        if id not in self._ids:
+            return []
+        self._ids.discard(id)
+        return [frame("complete", id=id)]
+
+    def fail(self, reason: str = "Internal server error") -> list[Event]:
+        """Close because of a fault of our own."""
+        if self.state is State.CLOSED:
+            return []
+        return [self._close(CloseCode.INTERNAL_ERROR, reason)]
+
+    def init_timed_out(self) -> list[Event]:
+        """Note that the time for `connection_init` is over. Slow judging is no time-out."""
+        if self.state is not State.OPENED:
+            return []
+        return [self._close(CloseCode.INIT_TIMEOUT, "Connection initialisation timeout")]
+
+    def keep_alive(self) -> list[Event]:
+        """Tell the client that the server is there, where the dialect has a word for it."""
+        return []
+
+    @classmethod
+    @abstractmethod
+    def _transitions(cls) -> Transitions:
+        """Return the dialect's table."""
+
+    @abstractmethod
+    def _malformed(self, reason: str) -> list[Event]:
+        """Answer what is no message at all."""
+
+    @abstractmethod
+    def _unknown(self, message: Message) -> list[Event]:
+        """Answer a type that the dialect has not, or not now."""
+
+    @abstractmethod
+    def _bad(self, message: Message, field: str, expected: str) -> list[Event]:
+        """Answer a message of which a field is wrong."""
+
+    def _judge(self, message: Message) -> list[Event]:
+        self.state = State.INITIALISING
+        return [ConnectionInit(payload=message.get("payload"))]
+
+    def _too_many(self, message: Message) -> list[Event]:
+        reason = "Too many initialisation requests"
+        return [self._close(CloseCode.TOO_MANY_INIT_REQUESTS, reason)]
+
+    def _unauthorized(self, message: Message) -> list[Event]:
+        return [self._close(CloseCode.UNAUTHORIZED, "Unauthorized")]
+
+    def _fault_of_operation(self, message: Message) -> tuple[str, str] | None:
+        """Return which field of a message that begins an operation is wrong, and what fits."""
+        id, payload = message.get("id"), message.get("payload")
+        if not isinstance(id, str) or not id:
+            return "id", "a non-empty string"
+        if payload is None:
+            return "payload", "an object"
+        if not isinstance(payload.get("query"), str):
+            return "payload.query", "a string"
+        if not isinstance(payload.get("operationName"), str | None):
+            return "payload.operationName", "a string or null"
+        for key in ("variables", "extensions"):
+            if not isinstance(payload.get(key), dict | None):
+                return f"payload.{key}", "an object or null"
+        return None
+
+    def _close(self, code: CloseCode, reason: str) -> Close:
+        self.state = State.CLOSED
+        self._ids.clear()
+        return Close.because(code, reason)
+
+
+def frame(kind: str, *, id: str | None = None, payload: Any = None) -> Frame:
+    """Return a message; what is None is left out."""
+    message = {"id": id, "type": kind, "payload": payload}
+    return Frame(text=json.dumps({k: v for k, v in message.items() if v is not None}))
+
+
+def spliced(kind: str, id: str, payload: str) -> Frame:
+    """Return a message around a payload that is JSON already."""
+    return Frame(text=f'{{"id":{json.dumps(id)},"type":"{kind}","payload":{payload}}}')
+
+
+def _refuse_constant(name: str) -> None:
+    """Refuse NaN and the infinities, which Python reads but JSON has not."""
+    raise ValueError(f"{name} is not JSON")

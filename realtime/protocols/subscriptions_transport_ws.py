@@ -1,0 +1,127 @@
+"""The legacy protocol, whose subprotocol is called `graphql-ws`.
+
+Source: PROTOCOL.md and server.ts of the subscriptions-transport-ws library.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from realtime.protocols.close_codes import CloseCode
+from realtime.protocols.events import Complete, Event, Subscribe
+from realtime.protocols.server import Message, ServerProtocol, State, Transitions, frame, spliced
+
+MAX_HELD = 100
+"""Messages that wait for the acknowledgement; one more closes the connection."""
+
+
+class SubscriptionsTransportWS(ServerProtocol):
+    """One connection. A message that is wrong is answered, and the connection stays.
+
+    The reference client starts operations right behind its init: while that is judged,
+    they are held, and nothing runs before the client is let in.
+    """
+
+    SUBPROTOCOL = "graphql-ws"
+    KEEPS_ALIVE = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._held: list[Message] = []
+
+    def accept(self, payload: Mapping[str, Any] | None = None) -> list[Event]:
+        """Let the client in; the first keep-alive goes with it."""
+        if self.state is not State.INITIALISING:
+            return []
+        self.state = State.ACKNOWLEDGED
+        held, self._held = self._held, []
+        handlers = _TRANSITIONS[self.state]
+        begun = [event for message in held for event in handlers[message["type"]](self, message)]
+        return [frame("connection_ack", payload=payload), *self.keep_alive(), *begun]
+
+    def refuse(self, reason: str = "Forbidden") -> list[Event]:
+        """Do not let the client in; it may try again with other credentials."""
+        if self.state is not State.INITIALISING:
+            return []
+        error = frame("connection_error", payload={"message": reason})
+        return [error, self._close(CloseCode.FORBIDDEN, reason)]
+
+    def next(self, id: str, payload: str) -> list[Event]:
+        """Send one result, given as JSON text, so that many connections can share it."""
+        return [spliced("data", id, payload)] if id in self._ids else []
+
+    def error(self, id: str, errors: str) -> list[Event]:
+        """End an operation with its errors, given as the JSON text of an array.
+
+        As the reference does it: an `error` bears one object alone.
+        """
+        return [*self.next(id, f'{{"errors":{errors}}}'), *self.complete(id)]
+
+    def keep_alive(self) -> list[Event]:
+        """Tell the client that the server is there."""
+        return [frame("ka")] if self.state is State.ACKNOWLEDGED else []
+
+    @classmethod
+    def _transitions(cls) -> Transitions:
+        return _TRANSITIONS
+
+    def _malformed(self, reason: str) -> list[Event]:
+        return [frame("connection_error", payload={"message": reason})]
+
+    def _unknown(self, message: Message) -> list[Event]:
+        return [_error(message, "Invalid message type!")]
+
+    def _bad(self, message: Message, field: str, expected: str) -> list[Event]:
+        text = f"Invalid {message['type']} message: {field} must be {expected}"
+        return [_error(message, text)]
+
+    def _hold(self, message: Message) -> list[Event]:
+        if len(self._held) == MAX_HELD:
+            return [self._close(CloseCode.BAD_REQUEST, "Too many messages before connection_ack")]
+        self._held.append(message)
+        return []
+
+    def _start(self, message: Message) -> list[Event]:
+        """Begin an operation; one of the same id ends, as an old client means it."""
+        if fault := self._fault_of_operation(message):
+            return self._bad(message, *fault)
+        id: str = message["id"]
+        replaced: list[Event] = [Complete(id=id)] if id in self._ids else []
+        self._ids.add(id)
+        return [*replaced, Subscribe(id=id, payload=message["payload"])]
+
+    def _stop(self, message: Message) -> list[Event]:
+        id = message.get("id")
+        if not isinstance(id, str) or id not in self._ids:
+            return []
+        return [Complete(id=id), *self.complete(id)]
+
+    def _terminate(self, message: Message) -> list[Event]:
+        return [self._close(CloseCode.NORMAL, "")]
+
+
+def _error(message: Message, text: str) -> Event:
+    id = message.get("id")
+    return frame("error", id=id if isinstance(id, str) else None, payload={"message": text})
+
+
+_T = SubscriptionsTransportWS
+_TRANSITIONS: Transitions = {
+    State.OPENED: {
+        "connection_init": _T._judge,
+        "start": _T._unauthorized,
+        "stop": _T._stop,
+        "connection_terminate": _T._terminate,
+    },
+    State.INITIALISING: {
+        "connection_init": _T._too_many,
+        "start": _T._hold,
+        "stop": _T._hold,
+        "connection_terminate": _T._terminate,
+    },
+    State.ACKNOWLEDGED: {
+        "connection_init": _T._too_many,
+        "start": _T._start,
+        "stop": _T._stop,
+        "connection_terminate": _T._terminate,
+    },
+}
