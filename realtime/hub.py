@@ -117,7 +117,7 @@ class Hub:
             followed = self._followed.get(topic)
             members = followed and followed.subscriptions.get(subscription.feed)
             if not followed or not members:
-                continue  # never joined, or ended by `_fail`
+                continue  # never joined, or ended by `_expire`
             members.discard(subscription)
             if not members:
                 del followed.subscriptions[subscription.feed]
@@ -203,7 +203,7 @@ class Hub:
                 failing = False
 
     async def _sweep(self) -> None:
-        # Positions only grow while the heads are read, so they are compared as they are now.
+        # As positions are now: they may grow while the heads are read.
         following = {
             topic: (followed, followed.position)
             for topic, followed in self._followed.items()

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from realtime.protocols.close_codes import Close, CloseCode
 from realtime.protocols.events import ConnectionInit, Event, Frame
+from realtime.protocols.operation import fault_of_parameters
 
 Message = dict[str, Any]
 
@@ -53,16 +54,19 @@ class ServerProtocol(ABC):
             return self._malformed("Message is not valid JSON")
         if not isinstance(message, dict):
             return self._malformed("Message is not a JSON object")
+        try:
+            return self._handle(message)
+        except RecursionError:  # to answer what is nested as deep as the parser just bore
+            return self._malformed("Message is nested too deeply")
+
+    def _handle(self, message: Message) -> list[Event]:
         kind = message.get("type")
         handle = self._transitions()[self.state].get(kind) if isinstance(kind, str) else None
         if handle is None:
             return self._unknown(message)
         if not isinstance(message.get("payload"), dict | None):
             return self._bad(message, "payload", "an object or null")
-        try:
-            return handle(self, message)
-        except RecursionError:  # an echo that is nested as deep as the parser just bore
-            return self._malformed("Message is nested too deeply")
+        return handle(self, message)
 
     @abstractmethod
     def accept(self, payload: Mapping[str, Any] | None = None) -> list[Event]:
@@ -138,13 +142,9 @@ class ServerProtocol(ABC):
             return "id", "a non-empty string"
         if payload is None:
             return "payload", "an object"
-        if not isinstance(payload.get("query"), str):
-            return "payload.query", "a string"
-        if not isinstance(payload.get("operationName"), str | None):
-            return "payload.operationName", "a string or null"
-        for key in ("variables", "extensions"):
-            if not isinstance(payload.get(key), dict | None):
-                return f"payload.{key}", "an object or null"
+        if fault := fault_of_parameters(payload):
+            name, expected = fault
+            return f"payload.{name}", expected
         return None
 
     def _close(self, code: CloseCode, reason: str) -> Close:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from realtime.conf import get_settings
 from realtime.execution import encoded
+from realtime.protocols.operation import fault_of_parameters
 
 JSON = "application/json"
 RESPONSE = "application/graphql-response+json"
@@ -130,16 +131,14 @@ def _parsed(text: str | bytearray, what: str) -> Any:
 
 
 def _checked(data: Any) -> dict[str, Any]:
-    """Return the parameters of an operation; ones that nobody knows are ignored."""
+    """Return the parameters of an operation. Raises RefusedError."""
     if isinstance(data, list):
         raise RefusedError(400, "Batches are not supported: send one operation a request")
     if not isinstance(data, dict):
         raise RefusedError(400, "The body must be a JSON object")
     if not isinstance(data.get("query"), str) or not data["query"]:
         raise RefusedError(400, "The parameter query must be a non-empty string")
-    if not isinstance(data.get("operationName"), str | None):
-        raise RefusedError(400, "The parameter operationName must be a string or null")
-    for name in ("variables", "extensions"):
-        if not isinstance(data.get(name), dict | None):
-            raise RefusedError(400, f"The parameter {name} must be an object or null")
+    if fault := fault_of_parameters(data):
+        name, expected = fault
+        raise RefusedError(400, f"The parameter {name} must be {expected}")
     return data

@@ -50,6 +50,14 @@ def test_whatever_comes_yields_frames_or_one_close(
     assert (protocol.state is State.CLOSED) == (closes == 1)
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_type_of_any_depth_is_answered(dialect: type[ServerProtocol]) -> None:
+    for depth in range(100, 1100, 3):
+        nested = "[" * depth + "]" * depth
+        [event] = dialect().receive(f'{{"type": {nested}}}')
+        assert isinstance(event, Frame | Close)
+
+
 def test_all_says_what_is_there() -> None:
     for name in realtime.protocols.__all__:
         assert hasattr(realtime.protocols, name)
