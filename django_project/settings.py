@@ -29,7 +29,11 @@ try:
     CLEW_DEMO = env.bool("CLEW_DEMO", DEBUG)
     """Anonymous callers may read and write everything."""
     SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=1))
-    ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
+    ALLOWED_HOSTS = env.list(
+        "ALLOWED_HOSTS",
+        ["127.0.0.1", "localhost", "[::1]"] if DEBUG else [],
+        validate=each(r"[^/]+", "Give host names, as chat.example.org"),
+    )
     CORS_ALLOWED_ORIGINS: list[str] = env.list(
         "CORS_ALLOWED_ORIGINS",
         [],

@@ -72,6 +72,7 @@ def test_outside_demo_mode_it_does_nothing(environment: dict[str, str]) -> None:
         ({"SECRET_KEY": "x", "DATABASE_URL": "nonsense"}, '"DATABASE_URL" invalid'),
         ({"SECRET_KEY": ""}, '"SECRET_KEY" invalid'),
         ({"SECRET_KEY": "x", "REDIS_URL": "nonsense"}, "Give redis://host:port/number"),
+        ({"SECRET_KEY": "x", "ALLOWED_HOSTS": "http://a.org"}, "Give host names"),
         ({"SECRET_KEY": "x", "CORS_ALLOWED_ORIGINS": "app.example.org"}, "Give scheme, host and"),
         ({"SECRET_KEY": "x", "CORS_ALLOWED_ORIGINS": "https://a.org/"}, "Give scheme, host and"),
     ],
