@@ -36,8 +36,17 @@ class Settings:
     document_cache: int = 500_000
     """Characters of the documents that are kept parsed; they take about a hundred times that."""
 
+    max_message_size: int = 64 * 1024
+    """Bytes that one message of a WebSocket client may have."""
+
+    max_operations: int = 100
+    """Operations that one connection may run at once."""
+
     keep_alive_interval: float = 15.0
-    """Seconds between the keep-alives of the legacy WebSocket protocol."""
+    """Seconds between the server's pings, which are the legacy dialect's keep-alives; 0: none."""
+
+    pong_timeout: float = 10.0
+    """Seconds a WebSocket client has to send anything after a ping."""
 
     connection_init_timeout: float = 3.0
     """Seconds a WebSocket client has to send `connection_init`."""

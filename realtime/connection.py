@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from realtime.conf import get_settings
 from realtime.execution import RequestError, encoded, fault, results
 from realtime.protocols.close_codes import Close
-from realtime.protocols.events import Complete, ConnectionInit, Event, Frame, Subscribe
+from realtime.protocols.events import Complete, ConnectionInit, Event, Frame, OperationId, Subscribe
 from realtime.protocols.server import ServerProtocol
 
 
@@ -30,19 +30,21 @@ class Connection:
         self._handler = handler
         self._websocket = websocket
         self._protocol = protocol
-        self._operations: dict[str, asyncio.Task[None]] = {}
+        self._operations: dict[OperationId, asyncio.Task[None]] = {}
+        self._heard = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
         """Receive until the peer or the protocol closes the connection."""
         self._spawn(self._time_init(), "init-timeout")
-        if self._protocol.KEEPS_ALIVE:
-            self._spawn(self._keep_alive(), "keep-alive")
+        if get_settings().keep_alive_interval:
+            self._spawn(self._beat(), "heartbeat")
         try:
             while True:
                 message = await self._websocket.receive()
                 if message["type"] == "websocket.disconnect":
                     break
+                self._heard.set()
                 data = message.get("text")
                 await self._act(self._protocol.receive(message["bytes"] if data is None else data))
         finally:
@@ -67,7 +69,7 @@ class Connection:
                     self._spawn(self._judge(payload), "init")
                 case Subscribe(id=id, payload=payload):
                     self._operations[id] = self._spawn(
-                        self._operate(id, dict(payload)), f"operation {id:.60}"
+                        self._operate(id, dict(payload)), f"operation {id!s:.60}"
                     )
                 case Complete(id=id):
                     self._operations.pop(id).cancel()
@@ -82,10 +84,18 @@ class Connection:
         await asyncio.sleep(get_settings().connection_init_timeout)
         await self._act(self._protocol.init_timed_out())
 
-    async def _keep_alive(self) -> None:
+    async def _beat(self) -> None:
+        settings = get_settings()
         while True:
-            await asyncio.sleep(get_settings().keep_alive_interval)
-            await self._act(self._protocol.keep_alive())
+            await asyncio.sleep(settings.keep_alive_interval)
+            self._heard.clear()
+            await self._act(self._protocol.heartbeat())
+            if self._protocol.ANSWERS_HEARTBEAT:
+                try:
+                    async with asyncio.timeout(settings.pong_timeout):
+                        await self._heard.wait()
+                except TimeoutError:
+                    await self._act(self._protocol.peer_silent())
 
     async def _judge(self, payload: Any) -> None:
         answer = None
@@ -105,7 +115,7 @@ class Connection:
                 return
         await self._act(self._protocol.accept(answer if isinstance(answer, dict) else None))
 
-    async def _operate(self, id: str, payload: dict[str, Any]) -> None:
+    async def _operate(self, id: OperationId, payload: dict[str, Any]) -> None:
         try:
             async with aclosing(results(self._handler, self._websocket, payload)) as stream:
                 async for result in stream:
@@ -118,7 +128,7 @@ class Connection:
         else:
             await self._end(id, self._protocol.complete(id))
 
-    async def _end(self, id: str, events: list[Event]) -> None:
+    async def _end(self, id: OperationId, events: list[Event]) -> None:
         # The id is free from here on: a new operation may take it while this frame is sent.
         if self._operations.get(id) is asyncio.current_task():
             del self._operations[id]

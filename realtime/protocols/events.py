@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from realtime.protocols.close_codes import Close
+
+OperationId: TypeAlias = str | int
+"""A text; in the legacy dialect a number, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +21,7 @@ class ConnectionInit:
 class Subscribe:
     """The client starts an operation of any type under an id that is now taken."""
 
-    id: str
+    id: OperationId
     payload: Mapping[str, Any]
 
 
@@ -26,7 +29,7 @@ class Subscribe:
 class Complete:
     """The client ended an operation: cancel it, nothing more is sent for its id."""
 
-    id: str
+    id: OperationId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

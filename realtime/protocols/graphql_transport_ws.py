@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from realtime.protocols.close_codes import CloseCode
-from realtime.protocols.events import Complete, Event, Subscribe
+from realtime.protocols.events import Complete, Event, OperationId, Subscribe
 from realtime.protocols.server import Message, ServerProtocol, State, Transitions, frame, spliced
 
 
@@ -15,6 +15,7 @@ class GraphQLTransportWS(ServerProtocol):
     """One connection. A message that is wrong closes it."""
 
     SUBPROTOCOL = "graphql-transport-ws"
+    ANSWERS_HEARTBEAT = True
 
     def accept(self, payload: Mapping[str, Any] | None = None) -> list[Event]:
         """Let the client in."""
@@ -29,16 +30,20 @@ class GraphQLTransportWS(ServerProtocol):
             return []
         return [self._close(CloseCode.FORBIDDEN, reason)]
 
-    def next(self, id: str, payload: str) -> list[Event]:
+    def next(self, id: OperationId, payload: str) -> list[Event]:
         """Send one result, given as JSON text, so that many connections can share it."""
         return [spliced("next", id, payload)] if id in self._ids else []
 
-    def error(self, id: str, errors: str) -> list[Event]:
+    def error(self, id: OperationId, errors: str) -> list[Event]:
         """End an operation with its errors, given as the JSON text of an array."""
         if id not in self._ids:
             return []
         self._ids.discard(id)
         return [spliced("error", id, errors)]
+
+    def heartbeat(self) -> list[Event]:
+        """Ask whether the client is there."""
+        return [frame("ping")] if self._keep_alive and self.state is not State.CLOSED else []
 
     @classmethod
     def _transitions(cls) -> Transitions:
@@ -60,12 +65,14 @@ class GraphQLTransportWS(ServerProtocol):
         if id in self._ids:
             reason = f"Subscriber for {id} already exists"
             return [self._close(CloseCode.SUBSCRIBER_ALREADY_EXISTS, reason)]
+        if errors := self._too_many_operations():
+            return [spliced("error", id, errors)]
         self._ids.add(id)
         return [Subscribe(id=id, payload=message["payload"])]
 
     def _complete(self, message: Message) -> list[Event]:
-        id = message.get("id")
-        if not isinstance(id, str) or not id:
+        id: Any = message.get("id")
+        if not self._is_id(id):
             return self._bad(message, "id", "a non-empty string")
         if id not in self._ids:
             return []

@@ -1,7 +1,8 @@
 """What the server's side of both WebSocket dialects has in common, without I/O.
 
 Text goes in, events and frames come out. Whatever a peer sends yields frames or a
-Close, never an exception. Time comes in as an event, `init_timed_out()`.
+Close, never an exception. Time comes in as events: `init_timed_out()`, `heartbeat()`,
+`peer_silent()`.
 """
 
 import json
@@ -11,7 +12,7 @@ from enum import Enum, auto
 from typing import Any, ClassVar
 
 from realtime.protocols.close_codes import Close, CloseCode
-from realtime.protocols.events import ConnectionInit, Event, Frame
+from realtime.protocols.events import ConnectionInit, Event, Frame, OperationId
 from realtime.protocols.operation import fault_of_parameters
 
 Message = dict[str, Any]
@@ -31,16 +32,32 @@ Transitions = Mapping[State, Mapping[str, Callable[[Any, Message], list[Event]]]
 """What each message of the client does in each state."""
 
 
+MAX_OPERATIONS = 100
+"""Operations that run at once on one connection; one more gets an error."""
+
+MAX_MESSAGE_SIZE = 64 * 1024
+"""Bytes of UTF-8 that one message of the client may have; a larger one closes the connection."""
+
+
 class ServerProtocol(ABC):
     """One connection."""
 
     SUBPROTOCOL: ClassVar[str]
-    KEEPS_ALIVE: ClassVar[bool] = False
-    """Whether the dialect has a keep-alive of the server, `keep_alive()`."""
+    ANSWERS_HEARTBEAT: ClassVar[bool]
+    """Whether the client must send something after a `heartbeat()`."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        keep_alive: bool = True,
+        max_operations: int = MAX_OPERATIONS,
+        max_message_size: int = MAX_MESSAGE_SIZE,
+    ) -> None:
         self.state = State.OPENED
-        self._ids: set[str] = set()
+        self._ids: set[OperationId] = set()
+        self._keep_alive = keep_alive
+        self._max_operations = max_operations
+        self._max_message_size = max_message_size
 
     def receive(self, data: str | bytes) -> list[Event]:
         """Take one message of the peer."""
@@ -48,6 +65,9 @@ class ServerProtocol(ABC):
             return []
         if isinstance(data, bytes):
             return [self._close(CloseCode.BAD_REQUEST, "Messages are text, not binary")]
+        if _exceeds(data, self._max_message_size):
+            reason = f"Message is larger than {self._max_message_size} bytes"
+            return [self._close(CloseCode.BAD_REQUEST, reason)]
         try:
             message = json.loads(data, parse_constant=_refuse_constant)
         except (ValueError, RecursionError):
@@ -77,14 +97,14 @@ class ServerProtocol(ABC):
         """Do not let the client in; it may try again with other credentials."""
 
     @abstractmethod
-    def next(self, id: str, payload: str) -> list[Event]:
+    def next(self, id: OperationId, payload: str) -> list[Event]:
         """Send one result, given as JSON text, so that many connections can share it."""
 
     @abstractmethod
-    def error(self, id: str, errors: str) -> list[Event]:
+    def error(self, id: OperationId, errors: str) -> list[Event]:
         """End an operation with its errors, given as the JSON text of an array."""
 
-    def complete(self, id: str) -> list[Event]:
+    def complete(self, id: OperationId) -> list[Event]:
         """End an operation. The id is free before the client can know."""
         if id not in self._ids:
             return []
@@ -103,9 +123,18 @@ class ServerProtocol(ABC):
             return []
         return [self._close(CloseCode.INIT_TIMEOUT, "Connection initialisation timeout")]
 
-    def keep_alive(self) -> list[Event]:
-        """Tell the client that the server is there, where the dialect has a word for it."""
-        return []
+    @abstractmethod
+    def heartbeat(self) -> list[Event]:
+        """Tell the client that the server is there, or ask whether the client is.
+
+        Nothing when keep-alive is off.
+        """
+
+    def peer_silent(self) -> list[Event]:
+        """Note that the client has sent nothing since a heartbeat that it must answer."""
+        if self.state is State.CLOSED:
+            return []
+        return [self._close(CloseCode.PEER_SILENT, "No answer to ping")]
 
     @classmethod
     @abstractmethod
@@ -135,10 +164,21 @@ class ServerProtocol(ABC):
     def _unauthorized(self, message: Message) -> list[Event]:
         return [self._close(CloseCode.UNAUTHORIZED, "Unauthorized")]
 
+    @staticmethod
+    def _is_id(value: Any) -> bool:
+        return isinstance(value, str) and value != ""
+
+    def _too_many_operations(self) -> str | None:
+        """Return the JSON of the errors for an operation beyond the limit."""
+        if len(self._ids) < self._max_operations:
+            return None
+        message = f"A connection may have {self._max_operations} operations at once"
+        return json.dumps([{"message": message, "extensions": {"code": "TOO_MANY_OPERATIONS"}}])
+
     def _fault_of_operation(self, message: Message) -> tuple[str, str] | None:
         """Return which field of a message that begins an operation is wrong, and what fits."""
-        id, payload = message.get("id"), message.get("payload")
-        if not isinstance(id, str) or not id:
+        payload = message.get("payload")
+        if not self._is_id(message.get("id")):
             return "id", "a non-empty string"
         if payload is None:
             return "payload", "an object"
@@ -153,15 +193,22 @@ class ServerProtocol(ABC):
         return Close.because(code, reason)
 
 
-def frame(kind: str, *, id: str | None = None, payload: Any = None) -> Frame:
+def frame(kind: str, *, id: OperationId | None = None, payload: Any = None) -> Frame:
     """Return a message; what is None is left out."""
     message = {"id": id, "type": kind, "payload": payload}
     return Frame(text=json.dumps({k: v for k, v in message.items() if v is not None}))
 
 
-def spliced(kind: str, id: str, payload: str) -> Frame:
+def spliced(kind: str, id: OperationId, payload: str) -> Frame:
     """Return a message around a payload that is JSON already."""
     return Frame(text=f'{{"id":{json.dumps(id)},"type":"{kind}","payload":{payload}}}')
+
+
+def _exceeds(text: str, size: int) -> bool:
+    # Counting characters first spares encoding what is clearly too large, or clearly not.
+    return len(text) > size or (
+        len(text) * 4 > size and len(text.encode(errors="surrogatepass")) > size
+    )
 
 
 def _refuse_constant(name: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from realtime.protocols.close_codes import CloseCode
-from realtime.protocols.events import Complete, Event, Subscribe
+from realtime.protocols.events import Complete, Event, OperationId, Subscribe
 from realtime.protocols.server import Message, ServerProtocol, State, Transitions, frame, spliced
 
 MAX_HELD = 100
@@ -22,10 +22,10 @@ class SubscriptionsTransportWS(ServerProtocol):
     """
 
     SUBPROTOCOL = "graphql-ws"
-    KEEPS_ALIVE = True
+    ANSWERS_HEARTBEAT = False
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
         self._held: list[Message] = []
 
     def accept(self, payload: Mapping[str, Any] | None = None) -> list[Event]:
@@ -36,7 +36,7 @@ class SubscriptionsTransportWS(ServerProtocol):
         held, self._held = self._held, []
         handlers = _TRANSITIONS[self.state]
         begun = [event for message in held for event in handlers[message["type"]](self, message)]
-        return [frame("connection_ack", payload=payload), *self.keep_alive(), *begun]
+        return [frame("connection_ack", payload=payload), *self.heartbeat(), *begun]
 
     def refuse(self, reason: str = "Forbidden") -> list[Event]:
         """Do not let the client in; it may try again with other credentials."""
@@ -45,20 +45,25 @@ class SubscriptionsTransportWS(ServerProtocol):
         error = frame("connection_error", payload={"message": reason})
         return [error, self._close(CloseCode.FORBIDDEN, reason)]
 
-    def next(self, id: str, payload: str) -> list[Event]:
+    def next(self, id: OperationId, payload: str) -> list[Event]:
         """Send one result, given as JSON text, so that many connections can share it."""
         return [spliced("data", id, payload)] if id in self._ids else []
 
-    def error(self, id: str, errors: str) -> list[Event]:
+    def error(self, id: OperationId, errors: str) -> list[Event]:
         """End an operation with its errors, given as the JSON text of an array.
 
         As the reference does it: an `error` bears one object alone.
         """
-        return [*self.next(id, f'{{"errors":{errors}}}'), *self.complete(id)]
+        return [*self.next(id, _result(errors)), *self.complete(id)]
 
-    def keep_alive(self) -> list[Event]:
+    def heartbeat(self) -> list[Event]:
         """Tell the client that the server is there."""
-        return [frame("ka")] if self.state is State.ACKNOWLEDGED else []
+        return [frame("ka")] if self._keep_alive and self.state is State.ACKNOWLEDGED else []
+
+    @staticmethod
+    def _is_id(value: Any) -> bool:
+        # Numbers, too: the protocol does not say, the reference takes them, old clients use them.
+        return ServerProtocol._is_id(value) or type(value) is int
 
     @classmethod
     def _transitions(cls) -> Transitions:
@@ -84,14 +89,16 @@ class SubscriptionsTransportWS(ServerProtocol):
         """Begin an operation; one of the same id ends, as an old client means it."""
         if fault := self._fault_of_operation(message):
             return self._bad(message, *fault)
-        id: str = message["id"]
+        id: OperationId = message["id"]
         replaced: list[Event] = [Complete(id=id)] if id in self._ids else []
+        if not replaced and (errors := self._too_many_operations()):
+            return [spliced("data", id, _result(errors)), frame("complete", id=id)]
         self._ids.add(id)
         return [*replaced, Subscribe(id=id, payload=message["payload"])]
 
     def _stop(self, message: Message) -> list[Event]:
-        id = message.get("id")
-        if not isinstance(id, str) or id not in self._ids:
+        id: Any = message.get("id")
+        if not self._is_id(id) or id not in self._ids:
             return []
         return [Complete(id=id), *self.complete(id)]
 
@@ -101,7 +108,12 @@ class SubscriptionsTransportWS(ServerProtocol):
 
 def _error(message: Message, text: str) -> Event:
     id = message.get("id")
-    return frame("error", id=id if isinstance(id, str) else None, payload={"message": text})
+    known = isinstance(id, str) or type(id) is int
+    return frame("error", id=id if known else None, payload={"message": text})
+
+
+def _result(errors: str) -> str:
+    return f'{{"errors":{errors}}}'
 
 
 _T = SubscriptionsTransportWS

@@ -8,6 +8,7 @@ from ariadne.types import OnConnect, OnDisconnect
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from realtime.conf import get_settings
 from realtime.connection import Connection
 from realtime.protocols.close_codes import CloseCode
 from realtime.protocols.registry import negotiate
@@ -45,7 +46,13 @@ class WebSocketHandler(GraphQLWebsocketHandlerBase):
             )
         else:
             await websocket.accept(dialect.SUBPROTOCOL)
-            await Connection(self, websocket, dialect()).serve()
+            settings = get_settings()
+            protocol = dialect(
+                keep_alive=bool(settings.keep_alive_interval),
+                max_operations=settings.max_operations,
+                max_message_size=settings.max_message_size,
+            )
+            await Connection(self, websocket, protocol).serve()
 
     def _is_allowed(self, websocket: WebSocket) -> bool:
         origin = websocket.headers.get("origin")

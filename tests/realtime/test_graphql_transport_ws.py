@@ -123,7 +123,9 @@ class TestBadMessages:
         ("message", "reason"),
         [
             ("nonsense", "Message is not valid JSON"),
-            ("[" * 100_000, "Message is not valid JSON"),
+            ("[" * 10_000, "Message is not valid JSON"),
+            ("[" * 65_537, "Message is larger than 65536 bytes"),
+            ("é" * 32_769, "Message is larger than 65536 bytes"),
             ('{"type": "ping", "payload": {"n": NaN}}', "Message is not valid JSON"),
             ("[]", "Message is not a JSON object"),
             ({}, "Invalid message type None"),

@@ -99,7 +99,7 @@ class TestOpening:
 
     @pytest.mark.parametrize("state", [State.OPENED, State.INITIALISING])
     def test_there_is_no_keep_alive_before_the_acknowledgement(self, state: State) -> None:
-        assert fed(state=state)[0].keep_alive() == []
+        assert fed(state=state)[0].heartbeat() == []
 
 
 class TestOperations:
@@ -125,7 +125,7 @@ class TestOperations:
         assert protocol.next("1", "{}") == []
         assert protocol.error("1", "[]") == []
 
-    @pytest.mark.parametrize("id", ["2", "", 1, None])
+    @pytest.mark.parametrize("id", ["2", "", 1, None, True])
     def test_stopping_what_is_not_there_is_ignored(self, id: Any) -> None:
         assert fed({"id": id, "type": "stop"})[1] == []
 
