@@ -1,38 +1,63 @@
-"""One WebSocket: its protocol, its operations, its timer."""
+"""One WebSocket: its protocol, its operations, its timers."""
 
 import asyncio
-from collections.abc import Iterable
-from contextlib import aclosing, suppress
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext, suppress
+from copy import copy
 from inspect import isawaitable
 from typing import Any
 
-from ariadne.asgi.handlers import GraphQLWebsocketHandlerBase
+from anyio import CancelScope
+from ariadne.asgi.handlers.base import GraphQLWebsocketHandlerBase
 from ariadne.exceptions import WebSocketConnectionError
+from ariadne.types import Operation
 from graphql import GraphQLError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from realtime.conf import get_settings
-from realtime.execution import RequestError, encoded, fault, results
+from realtime.execution import RequestError, Results, Stream, begin, encoded, fault
 from realtime.protocols.close_codes import Close
-from realtime.protocols.events import Complete, ConnectionInit, Event, Frame, OperationId, Subscribe
+from realtime.protocols.events import (
+    Complete,
+    ConnectionInit,
+    Event,
+    Frame,
+    OperationId,
+    Subscribe,
+)
 from realtime.protocols.server import ServerProtocol
+
+CLOSE_TIMEOUT = 1.0
+"""Seconds that the close frame waits for a client that does not read."""
 
 
 class Connection:
-    """Serves one accepted WebSocket until it ends; then all that it started has ended."""
+    """Serves one accepted WebSocket until it ends; then all that it started has ended.
+
+    With `strict_ordering` an operation begins when the one before it has its result or,
+    a subscription, is live. The context of the first operation is that of all.
+    """
 
     def __init__(
         self,
         handler: GraphQLWebsocketHandlerBase,
         websocket: WebSocket,
         protocol: ServerProtocol,
+        *,
+        strict_ordering: bool = False,
     ) -> None:
         self._handler = handler
         self._websocket = websocket
         self._protocol = protocol
+        self._turn: AbstractAsyncContextManager[None] = (
+            asyncio.Lock() if strict_ordering else nullcontext()
+        )
+        self._context: Any = None
+        self._making_context = asyncio.Lock()
         self._operations: dict[OperationId, asyncio.Task[None]] = {}
-        self._heard = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._heard = asyncio.Event()
+        self._receiving = CancelScope()
 
     async def serve(self) -> None:
         """Receive until the peer or the protocol closes the connection."""
@@ -40,31 +65,31 @@ class Connection:
         if get_settings().keep_alive_interval:
             self._spawn(self._beat(), "heartbeat")
         try:
-            while True:
-                message = await self._websocket.receive()
-                if message["type"] == "websocket.disconnect":
-                    break
-                self._heard.set()
-                data = message.get("text")
-                await self._act(self._protocol.receive(message["bytes"] if data is None else data))
+            with self._receiving:
+                await self._receive()
         finally:
             tasks = list(self._tasks)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            if self._handler.on_disconnect:
-                await _called(self._handler.on_disconnect(self._websocket))
+            await self._tell(self._handler.on_disconnect)
+
+    async def _receive(self) -> None:
+        while True:
+            message = await self._websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            self._heard.set()
+            data = message.get("text")
+            await self._act(self._protocol.receive(message["bytes"] if data is None else data))
 
     async def _act(self, events: Iterable[Event]) -> None:
         for event in events:
             match event:
                 case Frame(text=text):
                     await self._send({"type": "websocket.send", "text": text})
-                case Close(code, reason):
-                    for task in self._operations.values():
-                        task.cancel()
-                    close = {"type": "websocket.close", "code": int(code), "reason": reason}
-                    await self._send(close)
+                case Close():
+                    await self._close(event)
                 case ConnectionInit(payload=payload):
                     self._spawn(self._judge(payload), "init")
                 case Subscribe(id=id, payload=payload):
@@ -80,6 +105,15 @@ class Connection:
             with suppress(WebSocketDisconnect, RuntimeError):
                 await self._websocket.send(message)
 
+    async def _close(self, close: Close) -> None:
+        for task in self._operations.values():
+            task.cancel()
+        message = {"type": "websocket.close", "code": int(close.code), "reason": close.reason}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await self._send(message)
+        self._receiving.cancel()
+
     async def _time_init(self) -> None:
         await asyncio.sleep(get_settings().connection_init_timeout)
         await self._act(self._protocol.init_timed_out())
@@ -89,13 +123,14 @@ class Connection:
         while True:
             await asyncio.sleep(settings.keep_alive_interval)
             self._heard.clear()
-            await self._act(self._protocol.heartbeat())
-            if self._protocol.ANSWERS_HEARTBEAT:
-                try:
-                    async with asyncio.timeout(settings.pong_timeout):
+            try:
+                # Sending waits, too: for a client that has stopped to read.
+                async with asyncio.timeout(settings.pong_timeout):
+                    await self._act(self._protocol.heartbeat())
+                    if self._protocol.ANSWERS_HEARTBEAT:
                         await self._heard.wait()
-                except TimeoutError:
-                    await self._act(self._protocol.peer_silent())
+            except TimeoutError:
+                await self._act(self._protocol.peer_silent())
 
     async def _judge(self, payload: Any) -> None:
         answer = None
@@ -110,29 +145,65 @@ class Connection:
                 await self._act(self._protocol.refuse(str(reason)))
                 return
             except Exception as error:
-                self._handler.error_formatter(fault(error), self._handler.debug)  # logs it
+                self._report(error)
                 await self._act(self._protocol.fail())
                 return
         await self._act(self._protocol.accept(answer if isinstance(answer, dict) else None))
 
     async def _operate(self, id: OperationId, payload: dict[str, Any]) -> None:
+        http_handler = self._handler.http_handler
+        assert http_handler is not None, "Ariadne's GraphQL configures the handler"
         try:
-            async with aclosing(results(self._handler, self._websocket, payload)) as stream:
-                async for result in stream:
-                    await self._act(self._protocol.next(id, _json(result)))
+            async with self._turn:
+                context = await self._get_context(payload)
+                results = await begin(http_handler, self._websocket, payload, context)
+                if not isinstance(results, Stream):
+                    await self._deliver(id, payload, results)
+            if isinstance(results, Stream):
+                await self._deliver(id, payload, results)
         except RequestError as error:
             await self._end(id, self._protocol.error(id, _json(error.errors)))
         except Exception as error:
-            errors = [self._handler.error_formatter(fault(error), self._handler.debug)]
-            await self._end(id, self._protocol.error(id, _json(errors)))
+            await self._end(id, self._protocol.error(id, _json([self._report(error)])))
         else:
             await self._end(id, self._protocol.complete(id))
+
+    async def _deliver(self, id: OperationId, payload: dict[str, Any], results: Results) -> None:
+        async with aclosing(results):
+            operation = Operation(str(id), payload.get("operationName"), results)  # type: ignore[arg-type]  # has all that is used of a generator
+            await self._tell(self._handler.on_operation, operation)
+            try:
+                async for result in results:
+                    await self._act(self._protocol.next(id, _json(result)))
+            finally:
+                await self._tell(self._handler.on_complete, operation)
 
     async def _end(self, id: OperationId, events: list[Event]) -> None:
         # The id is free from here on: a new operation may take it while this frame is sent.
         if self._operations.get(id) is asyncio.current_task():
             del self._operations[id]
         await self._act(events)
+
+    async def _get_context(self, payload: dict[str, Any]) -> Any:
+        async with self._making_context:
+            if self._context is None:
+                context = await self._handler.get_context_for_request(self._websocket, payload)
+                if context is self._handler.context_value:
+                    context = copy(context)  # what one connection puts into it is not for others
+                self._context = context
+        return self._context
+
+    async def _tell(self, hook: Callable[..., Any] | None, *args: Any) -> None:
+        """Call a hook that can change nothing; its faults are only logged."""
+        if hook is not None:
+            try:
+                await _called(hook(self._websocket, *args))
+            except Exception as error:
+                self._report(error)
+
+    def _report(self, error: Exception) -> dict[str, Any]:
+        formatted: dict[str, Any] = self._handler.error_formatter(fault(error), self._handler.debug)
+        return formatted
 
     def _spawn(self, coroutine: Any, name: str) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.create_task(coroutine, name=name)

@@ -2,6 +2,7 @@
 
 RealtimeError
 ├── CursorExpiredError    the log cannot be replayed whole from the asked position
+├── CursorInvalidError    what the client gave as a cursor is none
 ├── LoadError             a live field could not load what it shows
 └── ForeignDatabaseError  a published model was written to a database that has not the log
 """
@@ -23,6 +24,13 @@ class CursorExpiredError(RealtimeError, GraphQLError):
             "Fetch the current state, then subscribe afresh.",
             extensions={"code": "CURSOR_EXPIRED"},
         )
+
+
+class CursorInvalidError(RealtimeError, GraphQLError):
+    """Refuse what is no cursor, or a cursor for what has none."""
+
+    def __init__(self, reason: str = "This is no cursor: give one as it was received.") -> None:
+        GraphQLError.__init__(self, reason, extensions={"code": "CURSOR_INVALID"})
 
 
 class LoadError(RealtimeError, GraphQLError):

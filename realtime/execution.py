@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterable
-from contextlib import aclosing
 from inspect import isawaitable
-from typing import Any
+from typing import Any, Self
 
 import orjson
-from ariadne.asgi.handlers import GraphQLWebsocketHandlerBase
+from ariadne.asgi.handlers.base import GraphQLHttpHandlerBase
 from ariadne.graphql import parse_query, validate_data, validate_query
 from graphql import (
     DocumentNode,
@@ -19,6 +18,9 @@ from graphql import (
     get_operation_ast,
     map_source_to_response_event,
 )
+
+from realtime.exceptions import CursorInvalidError
+from realtime.live import resuming
 
 Result = dict[str, Any]
 """What one `next` bears: `data`, perhaps `errors` and `extensions`."""
@@ -45,65 +47,99 @@ def fault(error: Exception) -> GraphQLError:
     return GraphQLError(str(error), original_error=error)
 
 
-async def results(
-    handler: GraphQLWebsocketHandlerBase, request: Any, data: dict[str, Any]
-) -> AsyncGenerator[Result, None]:
-    """Yield the results of one operation as the handler is configured to run it.
+class Stream:
+    """The results of a subscription. Its owner ends it with `aclose()`.
 
-    One result for a query or mutation. With `extensions: {"confirm": true}` a
-    subscription first yields `extensions.subscribed`, once every later event will
-    reach it. Raises RequestError.
+    Raises RequestError where the source breaks.
     """
-    context = await handler.get_context_for_request(request, data)
+
+    def __init__(
+        self,
+        handler: GraphQLHttpHandlerBase,
+        executor: Executor[Any],
+        events: AsyncIterable[Any],
+        *,
+        confirm: bool,
+    ) -> None:
+        self._handler = handler
+        self._events = events
+        self._responses = map_source_to_response_event(executor, events)
+        self._confirm = confirm
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Result:
+        if self._confirm:
+            self._confirm = False
+            return self._with_cursor({"data": None, "extensions": {"subscribed": True}})
+        try:
+            response = await anext(self._responses)
+        except GraphQLError as error:
+            raise _refused(self._handler, [error]) from None
+        except StopAsyncIteration:
+            raise
+        except Exception as error:
+            raise _refused(self._handler, [fault(error)]) from None
+        result: Result = {"data": response.data}
+        if response.errors:
+            result["errors"] = _formatted(self._handler, response.errors)
+        return self._with_cursor(result)
+
+    async def aclose(self) -> None:
+        """End the subscription. Idempotent."""
+        try:
+            await self._responses.aclose()
+        finally:
+            # A generator of responses that never started does not close its source.
+            await _close(self._events)
+
+    def _with_cursor(self, result: Result) -> Result:
+        # Responses are made one by one as they are asked for, so this is the cursor of this one.
+        if cursor := getattr(self._events, "cursor", None):
+            result["extensions"] = {**result.get("extensions", {}), "cursor": cursor}
+        return result
+
+
+Results = Stream | AsyncGenerator[Result, None]
+
+
+async def begin(
+    handler: GraphQLHttpHandlerBase, request: Any, data: dict[str, Any], context: Any
+) -> Results:
+    """Start an operation as the handler is configured to run it; return its results.
+
+    A query or mutation has been executed then, and has one. A subscription sees every
+    later event; with `extensions: {"confirm": true}` its first result says so as
+    `extensions.subscribed`, with `extensions.after`, a cursor, it begins there. Raises
+    RequestError.
+    """
     try:
         validate_data(data)
         document = parse_query(context, handler.query_parser, data)
+        operation = get_operation_ast(document, data.get("operationName"))
+        if operation is not None and operation.operation is OperationType.SUBSCRIPTION:
+            return await _subscribe(handler, data, context, document)
     except GraphQLError as error:
         raise _refused(handler, [error]) from None
-    operation = get_operation_ast(document, data.get("operationName"))
-    if operation is not None and operation.operation is OperationType.SUBSCRIPTION:
-        async with aclosing(_stream(handler, data, context, document)) as stream:
-            async for result in stream:
-                yield result
-        return
-    assert handler.http_handler is not None, "Ariadne's GraphQL configures the handler"
-    _, result = await handler.http_handler.execute_graphql_query(
+    _, result = await handler.execute_graphql_query(
         request, data, context_value=context, query_document=document
     )
     if "data" not in result:
         raise RequestError(result["errors"])
+    return _single(result)
+
+
+async def _single(result: Result) -> AsyncGenerator[Result, None]:
     yield result
 
 
-async def _stream(
-    handler: GraphQLWebsocketHandlerBase,
-    data: dict[str, Any],
-    context: Any,
-    document: DocumentNode,
-) -> AsyncGenerator[Result, None]:
-    executor, events = await _subscribe(handler, data, context, document)
-    try:
-        if (data.get("extensions") or {}).get("confirm") is True:
-            yield {"data": None, "extensions": {"subscribed": True}}
-        async with aclosing(map_source_to_response_event(executor, events)) as responses:
-            async for response in responses:
-                yield _result(handler, response)
-    except GraphQLError as error:
-        raise _refused(handler, [error]) from None
-    except Exception as error:
-        raise _refused(handler, [fault(error)]) from None
-    finally:
-        # A generator of responses that never started does not close its source.
-        if hasattr(events, "aclose"):
-            await events.aclose()
-
-
 async def _subscribe(
-    handler: GraphQLWebsocketHandlerBase,
+    handler: GraphQLHttpHandlerBase,
     data: dict[str, Any],
     context: Any,
     document: DocumentNode,
-) -> tuple[Executor[Any], AsyncIterable[Any]]:
+) -> Stream:
     assert handler.schema is not None, "Ariadne's GraphQL configures the handler"
     variables, name = data.get("variables"), data.get("operationName")
     rules = handler.validation_rules
@@ -133,26 +169,39 @@ async def _subscribe(
     )
     if isinstance(executor, list):
         raise _refused(handler, executor)
-    source = create_source_event_stream(executor)
-    if isawaitable(source):
-        source = await source
+    extensions = data.get("extensions") or {}
+    events = await _source(handler, executor, extensions.get("after"))
+    return Stream(handler, executor, events, confirm=extensions.get("confirm") is True)
+
+
+async def _source(
+    handler: GraphQLHttpHandlerBase, executor: Executor[Any], after: Any
+) -> AsyncIterable[Any]:
+    if not isinstance(after, str | None):
+        raise CursorInvalidError
+    token = resuming.set(after)
+    try:
+        source = create_source_event_stream(executor)
+        if isawaitable(source):
+            source = await source
+    finally:
+        resuming.reset(token)
     if isinstance(source, ExecutionResult):
         raise _refused(handler, source.errors or [])
-    return executor, source
+    if after is not None and not hasattr(source, "cursor"):
+        await _close(source)
+        raise CursorInvalidError("This subscription cannot be resumed: it has no cursors.")
+    return source
 
 
-def _result(handler: GraphQLWebsocketHandlerBase, response: ExecutionResult) -> Result:
-    result: Result = {"data": response.data}
-    if response.errors:
-        result["errors"] = _formatted(handler, response.errors)
-    return result
+async def _close(events: AsyncIterable[Any]) -> None:
+    if hasattr(events, "aclose"):
+        await events.aclose()
 
 
-def _refused(handler: GraphQLWebsocketHandlerBase, errors: list[GraphQLError]) -> RequestError:
+def _refused(handler: GraphQLHttpHandlerBase, errors: list[GraphQLError]) -> RequestError:
     return RequestError(_formatted(handler, errors))
 
 
-def _formatted(
-    handler: GraphQLWebsocketHandlerBase, errors: list[GraphQLError]
-) -> list[dict[str, Any]]:
+def _formatted(handler: GraphQLHttpHandlerBase, errors: list[GraphQLError]) -> list[dict[str, Any]]:
     return [handler.error_formatter(error, handler.debug) for error in errors]

@@ -12,11 +12,12 @@ from time import monotonic
 
 from django.db import InterfaceError, OperationalError
 
-from realtime import doorbell, log
+from realtime import cursor, doorbell, log
 from realtime.conf import get_settings
+from realtime.cursor import Position
 from realtime.database import in_database
-from realtime.exceptions import CursorExpiredError, LoadError
-from realtime.log import Head
+from realtime.exceptions import CursorExpiredError, CursorInvalidError, LoadError
+from realtime.log import NOTHING
 from realtime.models import Event
 from realtime.subscription import Broadcasts, Delivery, Feed, Subscription
 
@@ -55,17 +56,25 @@ class Hub:
         """Return the hub of the running event loop."""
         return _running.get(asyncio.get_running_loop()) or cls()
 
-    async def subscribe(self, topics: Collection[str], feed: Feed) -> Subscription:
-        """Return a live subscription: every event committed from now on will reach it."""
+    async def subscribe(
+        self, topics: Collection[str], feed: Feed, *, after: str | None = None
+    ) -> Subscription:
+        """Return a live subscription: every event committed from now on will reach it.
+
+        With `after`, a cursor, every event since then. Raises CursorInvalidError or
+        CursorExpiredError.
+        """
         subscription = Subscription(self, topics, feed)
         self._join(subscription)
         try:
             heads = await in_database(log.heads)(subscription.topics)
             self._begin(heads)
-            subscription.begin({topic: head.offset for topic, head in heads.items()})
+            start = heads if after is None else _resumed(after, heads)
+            subscription.begin(start)
             handed_out = self.positions(heads)
-            if any(position > heads[topic].offset for topic, position in handed_out.items()):
-                subscription.fall_behind()  # another reader of the heads was quicker
+            # Behind by its cursor; or without one, where another reader of the heads was quicker.
+            if any(position > start[topic].offset for topic, position in handed_out.items()):
+                subscription.fall_behind()
         except BaseException:
             await subscription.aclose()
             raise
@@ -138,7 +147,7 @@ class Hub:
             if topic in self._followed
         }
 
-    def _begin(self, heads: Mapping[str, Head]) -> None:
+    def _begin(self, heads: Mapping[str, Position]) -> None:
         """Start to follow topics of which no position was known, from the heads just read."""
         for topic, head in heads.items():
             followed = self._followed.get(topic)
@@ -239,14 +248,16 @@ class Hub:
             if self._followed.get(topic) is not followed:
                 continue
             news = by_topic.get(topic, [])
-            if not log.continues(news, positions[topic]):
+            if not log.continues(news, positions[topic]) or (
+                news and followed.epoch not in {"", news[0].topic.epoch}
+            ):
                 self._expire(topic)
                 continue
             if not news:
                 if len(events) < limit:
                     followed.heard = positions[topic]  # told of what the log does not hold
                 continue
-            followed.position = news[-1].offset
+            followed.position, followed.epoch = news[-1].offset, news[-1].topic.epoch
             for feed, members in followed.subscriptions.items():
                 # Who came after the values were loaded has read a head that is beyond them.
                 values = loaded.get(feed, {})
@@ -286,6 +297,23 @@ class Hub:
                 if feed is self._suspect:
                     self._suspect = None
         return loaded
+
+
+def _resumed(after: str, heads: Mapping[str, Position]) -> dict[str, Position]:
+    """Return where a cursor stands in the logs of these heads."""
+    try:
+        positions = cursor.from_text(after, heads)
+    except ValueError:
+        raise CursorInvalidError from None
+    if positions is None:
+        raise CursorExpiredError(", ".join(sorted(heads)))
+    for topic, position in positions.items():
+        head = heads[topic]
+        # A cursor from before the first event of a topic knows no epoch.
+        is_foreign = position.epoch != head.epoch and position != NOTHING
+        if is_foreign or position.offset > head.offset:
+            raise CursorExpiredError(topic)
+    return positions
 
 
 _running: dict[asyncio.AbstractEventLoop, Hub] = {}

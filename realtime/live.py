@@ -9,6 +9,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from contextvars import ContextVar
 from inspect import iscoroutinefunction
 from typing import Any, Self, TypeVar
 
@@ -23,6 +24,10 @@ from realtime.subscription import Broadcasts, Delivery, Subscription
 F = TypeVar("F", bound=Callable[..., Any])
 
 Kind = Event.Kind
+
+
+resuming: ContextVar[str | None] = ContextVar("resuming", default=None)
+"""The cursor after which the subscription that is being started goes on."""
 
 
 class LiveField:
@@ -44,10 +49,12 @@ class LiveField:
         """Subscribe; when this returns, every later event will be delivered."""
         topics = await _call(self._topics, root, info, **args)
         subscription = await Hub.current().subscribe(
-            [topics] if isinstance(topics, str) else topics, self
+            [topics] if isinstance(topics, str) else topics, self, after=resuming.get()
         )
         try:
-            first = await _call(self._initial, root, info, **args) if self._initial else None
+            first = None
+            if self._initial and resuming.get() is None:  # who resumes has had it
+                first = await _call(self._initial, root, info, **args)
         except BaseException:
             await subscription.aclose()
             raise
@@ -78,6 +85,11 @@ class LiveStream:
     def __init__(self, subscription: Subscription, first: Any | None) -> None:
         self._subscription = subscription
         self._first = first
+
+    @property
+    def cursor(self) -> str:
+        """Where the subscriber stands: behind the value that it got last."""
+        return self._subscription.cursor
 
     def __aiter__(self) -> Self:
         return self

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from django.db import connections, router, transaction
 from django.db.models import Q, QuerySet
 
+from realtime.cursor import Position
 from realtime.exceptions import ForeignDatabaseError
 from realtime.models import Event, Topic
 
@@ -24,18 +25,11 @@ class Change(NamedTuple):
     data: dict[str, object]
 
 
-class Head(NamedTuple):
-    """Where the log of a topic ends."""
-
-    offset: int
-    epoch: str
-
-
-NOTHING = Head(0, "")
+NOTHING = Position(0, "")
 """The head of a topic on which nothing was ever published."""
 
 
-def append(changes: Sequence[Change], *, using: str) -> dict[str, Head]:
+def append(changes: Sequence[Change], *, using: str) -> dict[str, Position]:
     """Append the changes, in their order, and return the new heads of their topics.
 
     Topics are locked in sorted order until the transaction ends, so two appends
@@ -64,13 +58,13 @@ def append(changes: Sequence[Change], *, using: str) -> dict[str, Head]:
     return heads
 
 
-def _advance(counts: Sequence[tuple[str, int]], using: str) -> dict[str, Head]:
+def _advance(counts: Sequence[tuple[str, int]], using: str) -> dict[str, Position]:
     """Take the offsets: one upsert, whose row locks are held to the end of the transaction."""
     connection = connections[using]
     table, name, offset, epoch = map(
         connection.ops.quote_name, (Topic._meta.db_table, "name", "offset", "epoch")
     )
-    heads: dict[str, Head] = {}
+    heads: dict[str, Position] = {}
     with connection.cursor() as cursor:
         for start in range(0, len(counts), BATCH):
             batch = counts[start : start + BATCH]
@@ -83,14 +77,14 @@ def _advance(counts: Sequence[tuple[str, int]], using: str) -> dict[str, Head]:
                 f" RETURNING {name}, {offset}, {epoch}",
                 [value for topic, count in batch for value in (topic, count, token_hex(4))],
             )
-            heads.update((topic, Head(*head)) for topic, *head in cursor.fetchall())
+            heads.update((topic, Position(*head)) for topic, *head in cursor.fetchall())
     return heads
 
 
 def read(after: Mapping[str, int], *, limit: int) -> list[Event]:
     """Return the events beyond the given offset of each topic, in order of offset.
 
-    At most `limit` events; where that cuts, the rest is found by reading again
+    At most `limit` events, with their topics; where that cuts, the rest is found by reading again
     from the offsets reached.
     """
     positions = list(after.items())
@@ -99,14 +93,14 @@ def read(after: Mapping[str, int], *, limit: int) -> list[Event]:
         beyond = Q()
         for topic, offset in positions[start : start + BATCH]:
             beyond |= Q(topic=topic, offset__gt=offset)
-        query = _events().filter(beyond).order_by("topic", "offset")
+        query = _events().filter(beyond).select_related("topic").order_by("topic", "offset")
         events += query[: limit - len(events)]
         if len(events) >= limit:
             break
     return events
 
 
-def heads(topics: Collection[str]) -> dict[str, Head]:
+def heads(topics: Collection[str]) -> dict[str, Position]:
     """Return where the log of each topic ends, NOTHING where it has not begun."""
     names = list(topics)
     found = dict.fromkeys(names, NOTHING)
@@ -114,7 +108,7 @@ def heads(topics: Collection[str]) -> dict[str, Head]:
     for start in range(0, len(names), LOOKUP):
         rows = query.filter(name__in=names[start : start + LOOKUP])
         found.update(
-            (name, Head(offset, epoch))
+            (name, Position(offset, epoch))
             for name, offset, epoch in rows.values_list("name", "offset", "epoch")
         )
     return found

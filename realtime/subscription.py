@@ -5,8 +5,9 @@ from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol, Self
 
-from realtime import log
+from realtime import cursor, log
 from realtime.conf import get_settings
+from realtime.cursor import Position
 from realtime.database import in_database
 from realtime.exceptions import CursorExpiredError
 from realtime.models import Event
@@ -48,6 +49,7 @@ class Subscription:
         self.feed = feed
         self._hub = hub
         self._positions: dict[str, int] = {}
+        self._received: dict[str, Position] = {}
         self._live: deque[Delivery] = deque()
         self._replayed: deque[Delivery] = deque()
         self._targets: dict[str, int] = {}
@@ -56,9 +58,15 @@ class Subscription:
         self._closed = False
         self._wake = asyncio.Event()
 
-    def begin(self, positions: Mapping[str, int]) -> None:
-        """Say beyond which offset of each topic the deliveries begin."""
-        self._positions = dict(positions)
+    def begin(self, positions: Mapping[str, Position]) -> None:
+        """Say beyond which position on each topic the deliveries begin."""
+        self._received = dict(positions)
+        self._positions = {topic: position.offset for topic, position in positions.items()}
+
+    @property
+    def cursor(self) -> str:
+        """Where the reader stands: behind the delivery that it got last."""
+        return cursor.to_text(self._received)
 
     def __aiter__(self) -> Self:
         return self
@@ -70,7 +78,7 @@ class Subscription:
             if self._closed:
                 raise StopAsyncIteration
             if self._replayed:
-                return self._replayed.popleft()
+                return self._deliver(self._replayed.popleft())
             if self._behind:
                 self._behind = False
                 self._live.clear()
@@ -78,10 +86,11 @@ class Subscription:
             if any(self._positions[topic] < end for topic, end in self._targets.items()):
                 await self._replay()
             elif self._live:
-                event, value = self._live.popleft()
+                delivery = self._live.popleft()
+                event, _ = delivery
                 if event.offset > self._positions[event.topic_id]:
                     self._positions[event.topic_id] = event.offset
-                    return event, value
+                    return self._deliver(delivery)
             else:
                 self._wake.clear()
                 await self._wake.wait()
@@ -91,6 +100,11 @@ class Subscription:
         self._closed = True
         self._wake.set()
         await self._hub.leave(self)
+
+    def _deliver(self, delivery: Delivery) -> Delivery:
+        event, _ = delivery
+        self._received[event.topic_id] = Position(event.offset, event.topic.epoch)
+        return delivery
 
     async def _replay(self) -> None:
         """Read a batch of what the log holds between here and where the hub stood."""
@@ -103,13 +117,16 @@ class Subscription:
         events = await in_database(log.read)(behind, limit=limit)
         by_topic = log.by_topic(events)
         for topic, news in by_topic.items():
-            if not log.continues(news, behind[topic]):
+            if not log.continues(news, behind[topic]) or self._is_foreign(news[0]):
                 raise CursorExpiredError(topic)
         if not events:
             raise CursorExpiredError(next(iter(behind)))
         self._replayed.extend(await in_database(self.feed.values)(events))
         # Only now: what fails or is cancelled above is read again.
         self._positions.update((topic, news[-1].offset) for topic, news in by_topic.items())
+
+    def _is_foreign(self, event: Event) -> bool:
+        return self._received[event.topic_id].epoch not in {"", event.topic.epoch}
 
     def push(self, deliveries: Collection[Delivery]) -> None:
         """Take what the hub hands out."""

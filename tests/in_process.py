@@ -71,10 +71,9 @@ class Socket:
         payload = {"query": query, "variables": variables, "extensions": {"confirm": confirm}}
         await self.send({"type": "subscribe", "id": id, "payload": payload})
         if confirm:
-            assert (await self.receive())["payload"] == {
-                "data": None,
-                "extensions": {"subscribed": True},
-            }
+            payload = (await self.receive())["payload"]
+            assert payload["data"] is None
+            assert payload["extensions"]["subscribed"] is True
 
     async def send(self, message: Any) -> None:
         await self._communicator.send_to(text_data=json.dumps(message))

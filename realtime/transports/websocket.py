@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from ariadne.asgi.handlers import GraphQLWebsocketHandlerBase
-from ariadne.types import OnConnect, OnDisconnect
+from ariadne.types import OnComplete, OnConnect, OnDisconnect, OnOperation
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
@@ -19,6 +19,17 @@ class WebSocketHandler(GraphQLWebsocketHandlerBase):
 
     Browsers are let in from the origin of the server itself and from
     `allowed_origins` (scheme, host and port, e.g. `https://app.example.org`).
+
+    `on_connect(websocket, payload)` may refuse with a GraphQLError or Ariadne's
+    WebSocketConnectionError, and may return the payload of the acknowledgement;
+    `on_operation` and `on_complete(websocket, operation)` frame the delivery of each
+    operation's results; `on_disconnect(websocket)` comes last. Each may be async.
+
+    With `strict_ordering` the operations of a connection begin one after another: each
+    waits until the one before has its result or, a subscription, is live.
+
+    One context serves all operations of a connection, as Ariadne makes it for the first:
+    what a resolver puts into it, later ones find.
     """
 
     def __init__(
@@ -26,10 +37,14 @@ class WebSocketHandler(GraphQLWebsocketHandlerBase):
         *,
         allowed_origins: Collection[str] = (),
         on_connect: OnConnect | None = None,
+        on_operation: OnOperation | None = None,
+        on_complete: OnComplete | None = None,
         on_disconnect: OnDisconnect | None = None,
+        strict_ordering: bool = False,
     ) -> None:
-        super().__init__(on_connect=on_connect, on_disconnect=on_disconnect)
+        super().__init__(on_connect, on_disconnect, on_operation, on_complete)
         self._allowed_origins = frozenset(allowed_origins)
+        self._strict_ordering = strict_ordering
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection; the entry point that Ariadne calls."""
@@ -52,7 +67,10 @@ class WebSocketHandler(GraphQLWebsocketHandlerBase):
                 max_operations=settings.max_operations,
                 max_message_size=settings.max_message_size,
             )
-            await Connection(self, websocket, protocol).serve()
+            connection = Connection(
+                self, websocket, protocol, strict_ordering=self._strict_ordering
+            )
+            await connection.serve()
 
     def _is_allowed(self, websocket: WebSocket) -> bool:
         origin = websocket.headers.get("origin")

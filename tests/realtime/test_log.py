@@ -6,7 +6,8 @@ import pytest
 from django.db import connection, transaction
 
 from realtime import log
-from realtime.log import NOTHING, Change, Head
+from realtime.cursor import Position
+from realtime.log import NOTHING, Change
 from realtime.models import Event, Topic
 from realtime.publishing import publish, transactional
 from tests.realtime.conftest import change
@@ -63,7 +64,7 @@ def test_reading_goes_on_from_the_offsets_reached() -> None:
 
 def test_heads_say_where_each_log_ends() -> None:
     appended = log.append([change("a", 1)], using="default")
-    assert log.heads(["a", "b"]) == {"a": Head(1, appended["a"].epoch), "b": NOTHING}
+    assert log.heads(["a", "b"]) == {"a": Position(1, appended["a"].epoch), "b": NOTHING}
 
 
 @pytest.mark.parametrize("topics", [1, log.BATCH + 1])
