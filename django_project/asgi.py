@@ -19,6 +19,8 @@ from django_project.explorer import GraphiQL  # noqa: E402
 from django_project.hosts import AllowedHosts  # noqa: E402
 from django_project.schema import schema  # noqa: E402
 from realtime.asgi import graphql_app  # noqa: E402
+from realtime.transports.parameters import PREFLIGHT  # noqa: E402
+from realtime.transports.reservations import HEADER as TOKEN_HEADER  # noqa: E402
 
 if settings.CLEW_DEMO:
     logging.getLogger("django_project").warning(
@@ -49,6 +51,6 @@ application = CORSMiddleware(
     ),
     allow_origins=settings.CORS_ALLOWED_ORIGINS,
     allow_credentials=True,
-    allow_methods=["GET", "POST"],
-    allow_headers=["authorization", "content-type"],
+    allow_methods=["GET", "POST", "PUT", "DELETE"],
+    allow_headers=["authorization", "content-type", *PREFLIGHT, TOKEN_HEADER, "last-event-id"],
 )

@@ -25,9 +25,9 @@ def graphql_app(
 ) -> GraphQL:
     """Return an application that serves a schema over HTTP and WebSocket.
 
-    `allowed_origins` are the foreign origins whose pages may open a WebSocket;
-    for HTTP put CORS middleware around the application. `debug` shows clients the
-    tracebacks of unexpected errors, which are otherwise masked.
+    `allowed_origins` are the foreign origins whose pages may open a WebSocket, and may
+    GET with the user's cookies; put CORS middleware around the application for them.
+    `debug` shows clients the tracebacks of unexpected errors, which are otherwise masked.
     """
     documents = DocumentCache(characters=get_settings().document_cache)
     return GraphQL(
@@ -40,6 +40,6 @@ def graphql_app(
         explorer=explorer,
         logger=muted,
         error_formatter=report_error,
-        http_handler=HTTPHandler(),
+        http_handler=HTTPHandler(allowed_origins=allowed_origins),
         websocket_handler=WebSocketHandler(allowed_origins=allowed_origins),
     )

@@ -33,6 +33,9 @@ class Settings:
     max_body_size: int = 1024 * 1024
     """Bytes that the body of an HTTP request may have."""
 
+    stream_heartbeat: float = 5.0
+    """Seconds between the heartbeats of server-sent events and multipart subscriptions."""
+
     document_cache: int = 500_000
     """Characters of the documents that are kept parsed; they take about a hundred times that."""
 

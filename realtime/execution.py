@@ -8,6 +8,7 @@ from typing import Any, Self
 import orjson
 from ariadne.asgi.handlers.base import GraphQLHttpHandlerBase
 from ariadne.graphql import parse_query, validate_data, validate_query
+from ariadne.types import QueryParser
 from graphql import (
     DocumentNode,
     ExecutionResult,
@@ -45,6 +46,16 @@ def encoded(value: Any) -> bytes:
 def fault(error: Exception) -> GraphQLError:
     """Wrap an exception that nobody meant for clients."""
     return GraphQLError(str(error), original_error=error)
+
+
+def operation_type(parser: QueryParser | None, data: dict[str, Any]) -> OperationType | None:
+    """Return the type of an operation, None where its document does not tell."""
+    try:
+        document = parse_query(None, parser, data)
+    except GraphQLError:
+        return None  # executing says what is wrong
+    operation = get_operation_ast(document, data.get("operationName"))
+    return operation.operation if operation else None
 
 
 class Stream:

@@ -1,0 +1,56 @@
+"""Multipart subscriptions over HTTP, as Apollo's clients ask for them.
+
+Source: "Multipart HTTP protocol for GraphQL subscriptions" of Apollo's router.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from realtime.conf import get_settings
+from realtime.execution import encoded
+from realtime.transports.negotiation import EVENT_STREAM, MULTIPART, preferred
+from realtime.transports.streaming import Begin, Chunks, Outcomes, StreamedResponse, StreamHandler
+
+DELIMITER = b"--graphql"
+
+# Clients take a part as received when they have seen the delimiter behind it, so each part
+# ends with that.
+PART = b"\r\ncontent-type: application/json\r\n\r\n%b\r\n" + DELIMITER
+END = b"--\r\n"
+
+
+class MultipartSubscriptions(StreamHandler):
+    """Streams a subscription to who accepts `multipart/mixed;subscriptionSpec=1.0`."""
+
+    def supports(self, request: Request, data: dict[str, Any]) -> bool:
+        """Tell whether the client wants parts rather than events."""
+        wanted = preferred(request.headers.get("accept"), [EVENT_STREAM, MULTIPART])
+        return wanted == MULTIPART and self.is_subscription(data)
+
+    def respond(self, begin: Begin) -> Response:
+        """Return the response that streams the outcomes of an operation."""
+
+        async def begin_parts() -> Chunks:
+            return _parts(await begin())
+
+        return StreamedResponse(
+            begin_parts,
+            media_type="multipart/mixed;boundary=graphql;subscriptionSpec=1.0",
+            heartbeat=PART % b"{}",
+            interval=get_settings().stream_heartbeat,
+        )
+
+
+async def _parts(outcomes: Outcomes) -> AsyncGenerator[bytes, None]:
+    async with aclosing(outcomes):
+        yield DELIMITER
+        async for result in outcomes:
+            is_terminal = "data" not in result
+            yield PART % encoded(
+                {"payload": None, **result} if is_terminal else {"payload": result}
+            )
+    yield END

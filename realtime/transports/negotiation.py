@@ -1,0 +1,23 @@
+"""Media types, and which of them a client wants."""
+
+import re
+
+from django.http import HttpRequest
+
+JSON = "application/json"
+RESPONSE = "application/graphql-response+json"
+HTML = "text/html"
+EVENT_STREAM = "text/event-stream"
+MULTIPART = "multipart/mixed;subscriptionspec=1.0"
+
+
+def preferred(accept: str | None, offers: list[str]) -> str | None:
+    """Return what a client likes best of the offers; of what it likes alike, the first."""
+    if not accept:
+        return offers[0]
+    request = HttpRequest()
+    # Django tells media types apart by their parameters; these alone mean anything to us.
+    request.META["HTTP_ACCEPT"] = re.sub(
+        r"; *(?!q=|subscriptionspec=)[^,;]*", "", accept.lower().replace('"', "")
+    )
+    return request.get_preferred_type(offers)

@@ -1,0 +1,86 @@
+"""The parameters of an operation, read from a request."""
+
+from collections.abc import Collection
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+
+from realtime.conf import get_settings
+from realtime.protocols.operation import fault_of_parameters
+from realtime.transports.negotiation import JSON
+from realtime.transports.refusal import RefusedError
+
+PREFLIGHT = ("apollo-require-preflight", "x-apollo-operation-name", "graphql-preflight")
+"""Headers that a page can send across origins only after asking the server."""
+
+
+async def read(request: Request) -> Any:
+    """Return the parameters of a GET or POST, not yet checked. Raises RefusedError."""
+    return _query_parameters(request) if request.method == "GET" else await _body(request)
+
+
+def checked(data: Any) -> dict[str, Any]:
+    """Return the parameters of an operation. Raises RefusedError."""
+    if isinstance(data, list):
+        raise RefusedError(400, "Batches are not supported: send one operation a request")
+    if not isinstance(data, dict):
+        raise RefusedError(400, "The body must be a JSON object")
+    if not isinstance(data.get("query"), str) or not data["query"]:
+        raise RefusedError(400, "The parameter query must be a non-empty string")
+    if fault := fault_of_parameters(data):
+        name, expected = fault
+        raise RefusedError(400, f"The parameter {name} must be {expected}")
+    return data
+
+
+def refuse_forgery(request: Request, allowed_origins: Collection[str]) -> None:
+    """Refuse a GET that any page could have a browser send, with the user's cookies.
+
+    Not one that bears a header of PREFLIGHT, nor one of which the browser itself says
+    that a page of ours, or of an allowed origin, sends it. Raises RefusedError.
+    """
+    headers = request.headers
+    if (
+        "cookie" in headers
+        and not any(headers.get(name) for name in PREFLIGHT)
+        and headers.get("sec-fetch-site") != "same-origin"
+        and headers.get("origin") not in allowed_origins
+    ):
+        raise RefusedError(
+            403, f"A GET with cookies needs one of the headers {', '.join(PREFLIGHT)}"
+        )
+
+
+def _query_parameters(request: Request) -> dict[str, Any]:
+    data: dict[str, Any] = dict(request.query_params)
+    for name in ("variables", "extensions"):
+        if data.get(name):
+            data[name] = _parsed(data[name], f"The parameter {name}")
+        else:
+            data.pop(name, None)
+    if not data.get("operationName"):
+        data.pop("operationName", None)
+    return data
+
+
+async def _body(request: Request) -> Any:
+    media_type, _, parameters = request.headers.get("content-type", "").lower().partition(";")
+    charset = parameters.partition("charset=")[2].strip().strip('"')
+    if media_type.strip() != JSON or charset not in {"", "utf-8", "utf8"}:
+        # Also what a browser sends across origins without asking: forms and plain text.
+        raise RefusedError(415, f"The body must be {JSON}, in UTF-8")
+    limit = get_settings().max_body_size
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise RefusedError(413, f"The body may have {limit} bytes at most")
+    return _parsed(body, "The body")
+
+
+def _parsed(text: str | bytearray, what: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise RefusedError(400, f"{what} is not valid JSON: {error}") from None

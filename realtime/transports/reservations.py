@@ -1,0 +1,169 @@
+"""Server-sent events: one connection for all operations of a client.
+
+Source: "single connection mode" in PROTOCOL.md of the graphql-sse library.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from functools import partial
+from secrets import token_urlsafe
+from typing import Any, Self
+
+from ariadne.asgi.handlers.base import GraphQLHttpHandlerBase
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from realtime.conf import get_settings
+from realtime.execution import encoded
+from realtime.transports.refusal import RefusedError
+from realtime.transports.sse import COMMENT, event, event_stream, next_event
+from realtime.transports.streaming import Begin, outcomes
+
+HEADER = "x-graphql-event-stream-token"
+PARAMETER = "token"
+
+MAX_UNOPENED = 1_000
+"""Reservations that wait for their stream; one more is refused."""
+
+OPEN_TIMEOUT = 10.0
+"""Seconds a client has to open the stream that it reserved."""
+
+MAX_WAITING = 100
+"""Events that wait for the client to take them; beyond, operations wait."""
+
+
+def token_of(request: Request) -> str | None:
+    """Return the token of the stream that a request speaks of."""
+    return request.headers.get(HEADER) or request.query_params.get(PARAMETER)
+
+
+class Reservations:
+    """The streams of one process, by their tokens. A token is a secret of its client.
+
+    Requests of one client must reach the same process.
+    """
+
+    def __init__(self) -> None:
+        self._streams: dict[str, EventStream] = {}
+
+    def reserve(self) -> Response:
+        """Answer a PUT: the body is the token. Raises RefusedError."""
+        if sum(not stream.is_open for stream in self._streams.values()) >= MAX_UNOPENED:
+            raise RefusedError(503, "Too many streams are reserved", {"Retry-After": "10"})
+        token = token_urlsafe(32)
+        self._streams[token] = EventStream(self, token)
+        return PlainTextResponse(token, 201)
+
+    def open(self, request: Request) -> Response:
+        """Answer who asks for the stream itself. Raises RefusedError."""
+        stream = self._stream(request)
+        if stream.is_open:
+            raise RefusedError(409, "Stream already open")
+        return event_stream(stream.open())
+
+    async def operate(
+        self,
+        handler: GraphQLHttpHandlerBase,
+        request: Request,
+        data: dict[str, Any],
+    ) -> Response:
+        """Begin an operation, whose results go to the stream. Raises RefusedError."""
+        stream = self._stream(request)
+        id = (data.get("extensions") or {}).get("operationId")
+        if not isinstance(id, str) or not id:
+            raise RefusedError(400, "Operation ID is missing")
+        context = await handler.get_context_for_request(request, data)
+        await stream.begin(id, partial(outcomes, handler, request, data, context))
+        return Response(status_code=202)
+
+    async def end(self, request: Request) -> Response:
+        """Answer a DELETE: end an operation. Idempotent. Raises RefusedError."""
+        stream = self._stream(request)
+        id = request.query_params.get("operationId")
+        if not id:
+            raise RefusedError(400, "Operation ID is missing")
+        await stream.end(id)
+        return Response(status_code=200)
+
+    def forget(self, token: str) -> None:
+        """Free a token. Idempotent."""
+        self._streams.pop(token, None)
+
+    def _stream(self, request: Request) -> "EventStream":
+        stream = self._streams.get(token_of(request) or "")
+        if stream is None:
+            raise RefusedError(404, "Stream not found")
+        return stream
+
+
+class EventStream:
+    """The events of all operations of one client; its response ends it with `aclose()`."""
+
+    def __init__(self, reservations: Reservations, token: str) -> None:
+        self.is_open = False
+        self._reservations = reservations
+        self._token = token
+        self._operations: dict[str, asyncio.Task[None]] = {}
+        self._waiting: asyncio.Queue[bytes] = asyncio.Queue(MAX_WAITING)
+        self._waiting.put_nowait(COMMENT)
+        self._expiry = asyncio.create_task(self._expire(), name="event-stream expiry")
+
+    def open(self) -> Callable[[], Awaitable[Self]]:
+        """Return what begins it, for the response that is its owner from now on."""
+        self.is_open = True
+        self._expiry.cancel()
+
+        async def begin() -> Self:
+            return self
+
+        return begin
+
+    async def begin(self, id: str, begin: Begin) -> None:
+        """Return when an operation has its result, or is live. Raises RefusedError."""
+        if id in self._operations:
+            raise RefusedError(409, "Operation with ID already exists")
+        limit = get_settings().max_operations
+        if len(self._operations) >= limit:
+            raise RefusedError(429, f"A stream may have {limit} operations at once")
+        begun = asyncio.Event()
+        self._operations[id] = asyncio.create_task(
+            self._operate(id, begin, begun), name=f"operation {id:.60}"
+        )
+        await begun.wait()
+
+    async def end(self, id: str) -> None:
+        """End an operation; return when it has ended. Idempotent."""
+        if task := self._operations.pop(id, None):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await self._waiting.get()
+
+    async def aclose(self) -> None:
+        """End all operations, and free the token. Idempotent."""
+        self._reservations.forget(self._token)
+        tasks = {*self._operations.values(), self._expiry} - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _operate(self, id: str, begin: Begin, begun: asyncio.Event) -> None:
+        try:
+            async with aclosing(await begin()) as results:
+                begun.set()
+                async for result in results:
+                    await self._waiting.put(next_event(result, operation=id))
+            await self._waiting.put(event("complete", encoded({"id": id})))
+        finally:
+            begun.set()
+            if self._operations.get(id) is asyncio.current_task():
+                del self._operations[id]
+
+    async def _expire(self) -> None:
+        await asyncio.sleep(OPEN_TIMEOUT)
+        await self.aclose()

@@ -1,0 +1,79 @@
+"""Server-sent events: one connection an operation.
+
+Source: "distinct connections mode" in PROTOCOL.md of the graphql-sse library.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from realtime.conf import get_settings
+from realtime.execution import Result, encoded
+from realtime.transports.negotiation import EVENT_STREAM, JSON, MULTIPART, RESPONSE, preferred
+from realtime.transports.streaming import Begin, Chunks, Outcomes, StreamedResponse, StreamHandler
+
+COMMENT = b":\n\n"
+"""Means nothing to clients. The first makes browsers take the response as begun."""
+
+
+class ServerSentEvents(StreamHandler):
+    """Streams results to who prefers `text/event-stream`; subscriptions to who accepts it.
+
+    A live event's `id` is its cursor. Browsers send the last one back when they
+    reconnect, as `Last-Event-ID`, and the subscription goes on from there.
+    """
+
+    def supports(self, request: Request, data: dict[str, Any]) -> bool:
+        """Tell whether the client wants events rather than one result as JSON."""
+        subscription = self.is_subscription(data)
+        offers = [EVENT_STREAM, MULTIPART] if subscription else [JSON, RESPONSE, EVENT_STREAM]
+        return preferred(request.headers.get("accept"), offers) == EVENT_STREAM
+
+    def prepare(self, request: Request, data: dict[str, Any]) -> dict[str, Any]:
+        """Take `Last-Event-ID` as the cursor to go on from; a newer one than that of the URL."""
+        after = request.headers.get("last-event-id")
+        if not after:
+            return data
+        return {**data, "extensions": {**(data.get("extensions") or {}), "after": after}}
+
+    def respond(self, begin: Begin) -> Response:
+        """Return the response that streams the outcomes of an operation."""
+
+        async def begin_events() -> Chunks:
+            return _events(await begin())
+
+        return event_stream(begin_events)
+
+
+def event_stream(begin: Callable[[], Awaitable[Chunks]]) -> Response:
+    """Return a response of events, with comments between as heartbeats."""
+    return StreamedResponse(
+        begin,
+        media_type=EVENT_STREAM,
+        heartbeat=COMMENT,
+        interval=get_settings().stream_heartbeat,
+    )
+
+
+def event(kind: str, data: bytes = b"", *, id: str | None = None) -> bytes:
+    """Return one event. JSON is one line, so that it needs no splitting."""
+    cursor = f"id: {id}\n".encode() if id else b""
+    return b"event: %b\n%bdata: %b\n\n" % (kind.encode(), cursor, data)
+
+
+def next_event(result: Result, *, operation: str | None = None) -> bytes:
+    """Return the event of one result; of one operation of several where its id is given."""
+    cursor = result.get("extensions", {}).get("cursor")
+    data = result if operation is None else {"id": operation, "payload": result}
+    return event("next", encoded(data), id=cursor)
+
+
+async def _events(outcomes: Outcomes) -> AsyncGenerator[bytes, None]:
+    async with aclosing(outcomes):
+        yield COMMENT
+        async for result in outcomes:
+            yield next_event(result)
+    yield event("complete")

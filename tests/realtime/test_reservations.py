@@ -1,0 +1,184 @@
+"""Server-sent events: one connection for all operations of a client."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from realtime.asgi import graphql_app
+from realtime.transports import reservations
+from tests.realtime.streams import HttpStream, answer
+from tests.realtime.test_streaming import EVENTS, Source
+
+
+class Client:
+    """A client with one stream."""
+
+    def __init__(self, app: Any, token: str) -> None:
+        self._app = app
+        self.token = token
+        self.stream = HttpStream(app, "GET", accept=EVENTS, x_graphql_event_stream_token=token)
+
+    async def operate(self, query: str, *, id: Any = "1") -> tuple[int, str]:
+        body = {"query": query, "extensions": {"operationId": id}}
+        return await answer(
+            self._app, "POST", body=body, x_graphql_event_stream_token=self.token
+        )
+
+    async def end(self, id: str) -> int:
+        query = f"operationId={id}"
+        status, _ = await answer(
+            self._app, "DELETE", query_string=query, x_graphql_event_stream_token=self.token
+        )
+        return status
+
+    async def event(self) -> tuple[str, Any]:
+        """Return the type and the data of the next event."""
+        kind, _, data = (await self.stream.chunk()).removeprefix("event: ").partition("\n")
+        return kind, json.loads(data.partition("data: ")[2])
+
+
+@pytest.fixture
+async def source() -> Source:
+    return Source()
+
+
+@pytest.fixture
+async def app(source: Source) -> Any:
+    return graphql_app(source.schema)
+
+
+@pytest.fixture
+async def client(app: Any) -> AsyncIterator[Client]:
+    status, token = await answer(app, "PUT")
+    assert status == 201
+    client = Client(app, token)
+    assert await client.stream.open() == 200
+    assert await client.stream.chunk() == ":\n\n"
+    yield client
+    await client.stream.leave()
+
+
+def message(body: str) -> str:
+    text: str = json.loads(body)["errors"][0]["message"]
+    return text
+
+
+async def test_results_bear_the_id_of_their_operation(client: Client) -> None:
+    assert await client.operate("{ quick }", id="a") == (202, "")
+    assert await client.event() == ("next", {"id": "a", "payload": {"data": {"quick": "done"}}})
+    assert await client.event() == ("complete", {"id": "a"})
+
+
+async def test_operations_run_side_by_side(client: Client) -> None:
+    await client.operate("subscription { endless }", id="a")
+    await client.operate("{ quick }", id="b")
+    assert [(await client.event())[1]["id"] for _ in range(3)] == ["a", "b", "b"]
+
+
+async def test_what_waits_for_the_stream_is_there_when_it_opens(app: Any) -> None:
+    _, token = await answer(app, "PUT")
+    client = Client(app, token)
+    await client.operate("{ quick }")
+    await client.stream.open()
+    assert await client.stream.chunk() == ":\n\n"
+    assert (await client.event())[0] == "next"
+    await client.stream.leave()
+
+
+async def test_the_token_may_stand_in_the_address(app: Any) -> None:
+    _, token = await answer(app, "PUT")
+    stream = HttpStream(app, "GET", accept=EVENTS, query_string=f"token={token}")
+    assert await stream.open() == 200
+    await stream.leave()
+
+
+async def test_errors_arrive_as_events(client: Client) -> None:
+    assert (await client.operate("{ unknown }"))[0] == 202
+    kind, data = await client.event()
+    assert kind == "next"
+    assert "unknown" in data["payload"]["errors"][0]["message"]
+    assert await client.event() == ("complete", {"id": "1"})
+
+
+async def test_ending_an_operation_closes_its_source(client: Client, source: Source) -> None:
+    await client.operate("subscription { endless }")
+    await client.event()
+    assert await client.end("1") == 200
+    assert source.ended.is_set()
+    assert (await client.operate("{ quick }"))[0] == 202
+
+
+async def test_ending_what_is_not_there_is_fine(client: Client) -> None:
+    assert await client.end("1") == 200
+
+
+async def test_an_id_in_use(client: Client) -> None:
+    await client.operate("subscription { endless }")
+    status, body = await client.operate("{ quick }")
+    assert (status, message(body)) == (409, "Operation with ID already exists")
+
+
+@pytest.mark.parametrize("id", ["", None, 1])
+async def test_no_id(id: Any, client: Client) -> None:
+    status, body = await client.operate("{ quick }", id=id)
+    assert (status, message(body)) == (400, "Operation ID is missing")
+
+
+async def test_a_stream_has_one_reader(app: Any, client: Client) -> None:
+    status, body = await answer(
+        app, "GET", accept=EVENTS, x_graphql_event_stream_token=client.token
+    )
+    assert (status, message(body)) == (409, "Stream already open")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+async def test_an_unknown_token(method: str, app: Any) -> None:
+    status, body = await answer(
+        app, method, accept=EVENTS, x_graphql_event_stream_token="guessed"
+    )
+    assert (status, message(body)) == (404, "Stream not found")
+
+
+async def test_operations_are_limited(
+    client: Client, realtime_settings: Callable[..., None]
+) -> None:
+    realtime_settings(MAX_OPERATIONS=1)
+    await client.operate("subscription { endless }", id="a")
+    status, body = await client.operate("{ quick }", id="b")
+    assert (status, message(body)) == (429, "A stream may have 1 operations at once")
+
+
+async def test_leaving_ends_all_and_frees_the_token(app: Any, source: Source) -> None:
+    before = asyncio.all_tasks()
+    _, token = await answer(app, "PUT")
+    client = Client(app, token)
+    await client.stream.open()
+    await client.operate("subscription { endless }")
+    await client.stream.leave()
+    assert source.ended.is_set()
+    assert asyncio.all_tasks() == before
+    assert await client.end("1") == 404
+
+
+async def test_a_reservation_that_is_not_used_expires(
+    app: Any, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reservations, "OPEN_TIMEOUT", 0.01)
+    before = asyncio.all_tasks()
+    _, token = await answer(app, "PUT")
+    client = Client(app, token)
+    await client.operate("subscription { endless }")
+    await source.ended.wait()
+    while asyncio.all_tasks() != before:
+        await asyncio.sleep(0)
+    assert await client.end("1") == 404
+
+
+async def test_reservations_are_limited(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reservations, "MAX_UNOPENED", 1)
+    monkeypatch.setattr(reservations, "OPEN_TIMEOUT", 0.1)
+    assert (await answer(app, "PUT"))[0] == 201
+    assert (await answer(app, "PUT"))[0] == 503

@@ -1,0 +1,337 @@
+"""Server-sent events and multipart subscriptions: one connection an operation."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from ariadne import QueryType, SubscriptionType, make_executable_schema
+from ariadne.asgi import GraphQL
+from ariadne.asgi.handlers import GraphQLHTTPHandler
+from graphql import GraphQLError
+
+from realtime.asgi import graphql_app
+from realtime.database import in_database
+from realtime.live import LiveSubscriptionType
+from realtime.transports.sse import ServerSentEvents
+from tests.realtime.streams import HttpStream, answer
+from tests.shelf.models import Book
+
+EVENTS = "text/event-stream"
+PARTS = "multipart/mixed;subscriptionSpec=1.0"
+ENDLESS = {"query": "subscription { endless }"}
+COMMENT = ":\n\n"
+
+
+class Source:
+    """A schema whose subscriptions tell when they have ended."""
+
+    def __init__(self) -> None:
+        self.started = asyncio.Event()
+        self.ended = asyncio.Event()
+        query, subscription = QueryType(), SubscriptionType()
+        query.set_field("quick", lambda *_: "done")
+
+        @subscription.source("endless")
+        async def endless(*_: Any) -> AsyncGenerator[int, None]:
+            try:
+                yield 1
+                await asyncio.Event().wait()
+            finally:
+                self.ended.set()
+
+        @subscription.source("few")
+        async def few(*_: Any) -> AsyncGenerator[int, None]:
+            yield 1
+            yield 2
+
+        @subscription.source("breaking")
+        async def breaking(*_: Any) -> AsyncGenerator[int, None]:
+            yield 1
+            raise KeyError("a secret")
+
+        @subscription.source("forbidden")
+        async def forbidden(*_: Any) -> AsyncGenerator[int, None]:
+            raise GraphQLError("Not for you")
+            yield 1
+
+        @subscription.source("slow")
+        def slow(*_: Any) -> Any:
+            return self._slow()
+
+        for name in ("endless", "few", "breaking", "forbidden", "slow"):
+            subscription.set_field(name, lambda value, *_: value)
+        self.schema = make_executable_schema(
+            """
+            type Query { quick: String }
+            type Mutation { quick: String }
+            type Subscription { endless: Int  few: Int  breaking: Int  forbidden: Int  slow: Int }
+            """,
+            query,
+            subscription,
+        )
+
+    async def _slow(self) -> AsyncIterator[int]:
+        self.started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ended.set()
+        raise AssertionError
+
+
+@pytest.fixture
+async def source() -> Source:
+    return Source()
+
+
+@pytest.fixture
+async def app(source: Source) -> Any:
+    return graphql_app(source.schema)
+
+
+def next_(payload: Any) -> str:
+    return f"event: next\ndata: {json.dumps(payload, separators=(',', ':'))}\n\n"
+
+
+COMPLETE = "event: complete\ndata: \n\n"
+
+
+class TestEvents:
+    @pytest.mark.parametrize(
+        ("method", "request_"),
+        [
+            ("POST", {"body": {"query": "subscription { few }"}}),
+            ("GET", {"query_string": "query=subscription%7Bfew%7D"}),
+        ],
+    )
+    async def test_a_subscription_streams(self, method: str, request_: Any, app: Any) -> None:
+        assert await answer(app, method, accept=EVENTS, **request_) == (
+            200,
+            COMMENT + next_({"data": {"few": 1}}) + next_({"data": {"few": 2}}) + COMPLETE,
+        )
+
+    async def test_a_query_has_one_result(self, app: Any) -> None:
+        _, body = await answer(app, "POST", accept=EVENTS, body={"query": "{ quick }"})
+        assert body == COMMENT + next_({"data": {"quick": "done"}}) + COMPLETE
+
+    async def test_nothing_holds_events_back(self, app: Any) -> None:
+        stream = HttpStream(app, accept=EVENTS, body=ENDLESS)
+        await stream.open()
+        assert stream.headers["content-type"] == "text/event-stream; charset=utf-8"
+        assert stream.headers["cache-control"] == "no-cache, no-transform"
+        assert stream.headers["x-accel-buffering"] == "no"
+        await stream.leave()
+
+    @pytest.mark.parametrize(
+        ("query", "message"),
+        [
+            ("{", "Syntax Error: Expected Name, found <EOF>."),
+            ("subscription { unknown }", "Cannot query field 'unknown' on type 'Subscription'."),
+            ("subscription { forbidden }", "Not for you"),
+        ],
+    )
+    async def test_what_cannot_run_arrives_as_an_event(
+        self, query: str, message: str, app: Any
+    ) -> None:
+        status, body = await answer(app, "POST", accept=EVENTS, body={"query": query})
+        assert status == 200
+        [_, event, _] = body.split("event: ")
+        assert json.loads(event.partition("data: ")[2])["errors"][0]["message"] == message
+
+    async def test_a_stream_that_breaks_ends_with_masked_errors(self, app: Any) -> None:
+        _, body = await answer(app, "POST", accept=EVENTS, body={"query": "subscription{breaking}"})
+        assert "Internal server error" in body
+        assert "secret" not in body
+        assert body.endswith(COMPLETE)
+
+    async def test_heartbeats_are_comments(
+        self, app: Any, realtime_settings: Callable[..., None]
+    ) -> None:
+        realtime_settings(STREAM_HEARTBEAT=0.01)
+        stream = HttpStream(app, accept=EVENTS, body=ENDLESS)
+        await stream.open()
+        assert [await stream.chunk() for _ in range(4)] == [
+            COMMENT,
+            next_({"data": {"endless": 1}}),
+            COMMENT,
+            COMMENT,
+        ]
+        await stream.leave()
+
+    async def test_a_mutation_goes_by_post(self, app: Any) -> None:
+        query = "query=mutation%7Bquick%7D"
+        status, _ = await answer(app, "GET", accept=EVENTS, query_string=query)
+        assert status == 405
+
+    async def test_ariadnes_own_handler_takes_it(self, source: Source) -> None:
+        handler = GraphQLHTTPHandler(subscription_handlers=[ServerSentEvents()])
+        app = GraphQL(source.schema, http_handler=handler)
+        _, body = await answer(app, "POST", accept=EVENTS, body={"query": "subscription { few }"})
+        assert body.count("event: next") == 2
+
+
+class TestParts:
+    async def test_a_subscription_streams(self, app: Any) -> None:
+        stream = HttpStream(app, accept=PARTS, body={"query": "subscription { few }"})
+        assert await stream.open() == 200
+        assert stream.headers["content-type"].startswith("multipart/mixed;boundary=graphql")
+        assert await stream.rest() == (
+            '--graphql\r\ncontent-type: application/json\r\n\r\n{"payload":{"data":{"few":1}}}\r\n'
+            '--graphql\r\ncontent-type: application/json\r\n\r\n{"payload":{"data":{"few":2}}}\r\n'
+            "--graphql--\r\n"
+        )
+        await stream.leave()
+
+    @pytest.mark.parametrize("query", ["subscription { forbidden }", "subscription { unknown }"])
+    async def test_what_cannot_run_is_a_terminal_error(self, query: str, app: Any) -> None:
+        _, body = await answer(app, "POST", accept=PARTS, body={"query": query})
+        [_, part, end] = body.split("--graphql")
+        assert '{"payload":null,"errors":[{"message"' in part
+        assert end == "--\r\n"
+
+    async def test_heartbeats_are_empty_parts(
+        self, app: Any, realtime_settings: Callable[..., None]
+    ) -> None:
+        realtime_settings(STREAM_HEARTBEAT=0.01)
+        stream = HttpStream(app, accept=PARTS, body=ENDLESS)
+        await stream.open()
+        chunks = [await stream.chunk() for _ in range(3)]
+        assert chunks[2] == "\r\ncontent-type: application/json\r\n\r\n{}\r\n--graphql"
+        await stream.leave()
+
+    async def test_a_query_is_json(self, app: Any) -> None:
+        accept = f"{PARTS}, application/json"
+        _, body = await answer(app, "POST", accept=accept, body={"query": "{ quick }"})
+        assert json.loads(body) == {"data": {"quick": "done"}}
+
+
+class TestNegotiation:
+    @pytest.mark.parametrize(
+        ("accept", "media_type"),
+        [
+            (None, EVENTS),
+            ("*/*", EVENTS),
+            (f"application/json, {EVENTS}", EVENTS),
+            (f"{EVENTS}, multipart/mixed", EVENTS),
+            (f"{PARTS}, application/json", "multipart/mixed"),
+            ('multipart/mixed; boundary="graphql"; subscriptionSpec="1.0"', "multipart/mixed"),
+        ],
+    )
+    async def test_of_a_subscription(self, accept: str | None, media_type: str, app: Any) -> None:
+        stream = HttpStream(app, accept=accept, body=ENDLESS)
+        await stream.open()
+        assert stream.headers["content-type"].partition(";")[0] == media_type
+        await stream.leave()
+
+    async def test_a_subscription_is_not_one_result(self, app: Any) -> None:
+        status, body = await answer(app, "POST", accept="application/json", body=ENDLESS)
+        assert status == 406
+        assert EVENTS in body
+
+    async def test_who_takes_both_gets_the_result_of_a_query_as_json(self, app: Any) -> None:
+        _, body = await answer(
+            app, "POST", accept=f"application/json, {EVENTS}", body={"query": "{ quick }"}
+        )
+        assert json.loads(body) == {"data": {"quick": "done"}}
+
+
+class TestForgery:
+    QUERY = "query=subscription%7Bfew%7D"
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {},
+            {"sec_fetch_site": "cross-site"},
+            {"sec_fetch_site": "same-site"},
+            {"origin": "https://evil.example"},
+        ],
+    )
+    async def test_a_foreign_page_cannot_get_with_cookies(
+        self, headers: dict[str, str], app: Any
+    ) -> None:
+        status, _ = await answer(
+            app, "GET", accept=EVENTS, query_string=self.QUERY, cookie="sessionid=1", **headers
+        )
+        assert status == 403
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"sec_fetch_site": "same-origin"},
+            {"origin": "https://app.example.org", "sec_fetch_site": "cross-site"},
+            {"graphql_preflight": "1"},
+        ],
+    )
+    async def test_our_own_pages_and_allowed_ones_can(
+        self, headers: dict[str, str], source: Source
+    ) -> None:
+        app = graphql_app(source.schema, allowed_origins=["https://app.example.org"])
+        status, _ = await answer(
+            app, "GET", accept=EVENTS, query_string=self.QUERY, cookie="sessionid=1", **headers
+        )
+        assert status == 200
+
+
+class TestGoingAway:
+    @pytest.mark.parametrize("accept", [EVENTS, PARTS])
+    async def test_it_ends_the_subscription(self, accept: str, app: Any, source: Source) -> None:
+        before = asyncio.all_tasks()
+        stream = HttpStream(app, accept=accept, body=ENDLESS)
+        await stream.open()
+        await stream.chunk()
+        await stream.chunk()
+        await stream.leave()
+        assert source.ended.is_set()
+        assert asyncio.all_tasks() == before
+
+    async def test_also_one_that_has_not_begun(self, app: Any, source: Source) -> None:
+        stream = HttpStream(app, accept=EVENTS, body={"query": "subscription { slow }"})
+        await stream.send()
+        await source.started.wait()
+        await stream.leave()
+        assert source.ended.is_set()
+
+
+@pytest.mark.django_db(transaction=True)
+class TestCursors:
+    @pytest.fixture
+    async def live(self) -> Any:
+        subscription = LiveSubscriptionType()
+        subscription.topics("book")(lambda *_: "books")
+        subscription.load("book")(Book.objects.in_bulk)
+        subscription.set_field("book", lambda book, *_: book.title)
+        types = "type Query { none: Int }  type Subscription { book: String }"
+        return graphql_app(make_executable_schema(types, subscription))
+
+    @staticmethod
+    def event(text: str) -> tuple[str, Any]:
+        """Return the id and the title of an event."""
+        id, _, data = text.removeprefix("event: next\nid: ").partition("\ndata: ")
+        return id, json.loads(data)["data"]["book"]
+
+    async def test_the_last_event_resumes(self, live: Any) -> None:
+        create = in_database(Book.objects.create)
+        query = "query=subscription%7Bbook%7D"
+        stream = HttpStream(live, "GET", accept=EVENTS, query_string=query)
+        await stream.open()
+        await stream.chunk()
+        await create(title="One")
+        id, title = self.event(await stream.chunk())
+        assert title == "One"
+        await stream.leave()
+        await create(title="Two")
+        again = HttpStream(live, "GET", accept=EVENTS, query_string=query, last_event_id=id)
+        await again.open()
+        await again.chunk()
+        assert self.event(await again.chunk())[1] == "Two"
+        await again.leave()
+
+    @pytest.mark.parametrize(("id", "code"), [("?", "CURSOR_INVALID"), ("ab-9", "CURSOR_EXPIRED")])
+    async def test_a_bad_one_is_refused(self, id: str, code: str, live: Any) -> None:
+        query = {"query": "subscription { book }"}
+        _, body = await answer(live, "POST", accept=EVENTS, body=query, last_event_id=id)
+        assert code in body
+        assert body.endswith(COMPLETE)
