@@ -9,6 +9,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
+from math import isinf
 from typing import Any, ClassVar
 
 from realtime.protocols.close_codes import Close, CloseCode
@@ -69,7 +70,7 @@ class ServerProtocol(ABC):
             reason = f"Message is larger than {self._max_message_size} bytes"
             return [self._close(CloseCode.BAD_REQUEST, reason)]
         try:
-            message = json.loads(data, parse_constant=_refuse_constant)
+            message = json.loads(data, parse_constant=_refuse_constant, parse_float=_finite)
         except (ValueError, RecursionError):
             return self._malformed("Message is not valid JSON")
         if not isinstance(message, dict):
@@ -209,6 +210,14 @@ def _exceeds(text: str, size: int) -> bool:
     return len(text) > size or (
         len(text) * 4 > size and len(text.encode(errors="surrogatepass")) > size
     )
+
+
+def _finite(text: str) -> float:
+    """Refuse what is too large for a float: as an infinity it could not be sent back."""
+    number = float(text)
+    if isinf(number):
+        raise ValueError(f"{text:.60} is too large")
+    return number
 
 
 def _refuse_constant(name: str) -> None:

@@ -1,192 +1,111 @@
-"""The protocol alone: what goes in, what comes out. No event loop."""
+"""What `graphql-transport-ws` has of its own; test_protocol_table has what both share."""
 
 import json
 from typing import Any
 
 import pytest
 
-from realtime.protocols.close_codes import Close, CloseCode
-from realtime.protocols.events import Complete, ConnectionInit, Frame, Subscribe
-from realtime.protocols.graphql_transport_ws import GraphQLTransportWS
+from realtime.protocols import Close, CloseCode
+from realtime.protocols.events import Complete, Frame
 from realtime.protocols.server import State
+from tests.realtime.dialects import TRANSPORT_WS, shown
 
-SUBSCRIBE = {"id": "1", "type": "subscribe", "payload": {"query": "{ hello }"}}
-
-
-def fed(*messages: Any, state: State = State.ACKNOWLEDGED) -> tuple[GraphQLTransportWS, list[Any]]:
-    """Return a protocol in a state, and what the last of the messages made of it."""
-    protocol = GraphQLTransportWS()
-    if state is not State.OPENED:
-        protocol.receive('{"type": "connection_init"}')
-    if state is State.ACKNOWLEDGED:
-        protocol.accept()
-    events: list[Any] = []
-    for message in messages:
-        events = protocol.receive(message if isinstance(message, str) else json.dumps(message))
-    return protocol, events
+OPEN_STATES = [State.OPENED, State.INITIALISING, State.ACKNOWLEDGED]
 
 
-def frames(events: list[Any]) -> list[Any]:
-    return [json.loads(event.text) for event in events if isinstance(event, Frame)]
+def received(message: Any, state: State = State.ACKNOWLEDGED) -> list[Any]:
+    return shown(TRANSPORT_WS.in_state(state).receive(json.dumps(message)))
 
 
 class TestOpening:
-    def test_init_is_handed_over_with_its_payload(self) -> None:
-        _, events = fed({"type": "connection_init", "payload": {"a": 1}}, state=State.OPENED)
-        assert events == [ConnectionInit(payload={"a": 1})]
-
-    def test_acceptance_acknowledges(self) -> None:
-        protocol, _ = fed(state=State.INITIALISING)
-        assert frames(protocol.accept({"welcome": True})) == [
-            {"type": "connection_ack", "payload": {"welcome": True}}
-        ]
-        assert protocol.state is State.ACKNOWLEDGED
-
-    def test_refusal_closes(self) -> None:
-        protocol, _ = fed(state=State.INITIALISING)
-        assert protocol.refuse() == [Close(CloseCode.FORBIDDEN, "Forbidden")]
-
-    @pytest.mark.parametrize("state", [State.INITIALISING, State.ACKNOWLEDGED])
-    def test_a_second_init_closes_even_while_the_first_is_judged(self, state: State) -> None:
-        _, events = fed({"type": "connection_init"}, state=state)
-        assert events == [Close(CloseCode(4429), "Too many initialisation requests")]
-
-    def test_no_init_in_time_closes(self) -> None:
-        protocol, _ = fed(state=State.OPENED)
-        assert protocol.init_timed_out() == [
-            Close(CloseCode(4408), "Connection initialisation timeout")
+    def test_acceptance_acknowledges_and_says_no_more(self) -> None:
+        assert shown(TRANSPORT_WS.in_state(State.INITIALISING).accept()) == [
+            {"type": "connection_ack"}
         ]
 
-    @pytest.mark.parametrize("state", [State.INITIALISING, State.ACKNOWLEDGED])
-    def test_slow_judging_is_no_time_out(self, state: State) -> None:
-        protocol, _ = fed(state=state)
-        assert protocol.init_timed_out() == []
+    def test_refusal_only_closes(self) -> None:
+        assert TRANSPORT_WS.in_state(State.INITIALISING).refuse() == [
+            Close(CloseCode.FORBIDDEN, "Forbidden")
+        ]
 
-    @pytest.mark.parametrize("state", [State.OPENED, State.INITIALISING])
-    def test_subscribing_before_the_acknowledgement_closes(self, state: State) -> None:
-        _, events = fed(SUBSCRIBE, state=state)
-        assert events == [Close(CloseCode(4401), "Unauthorized")]
+    def test_an_init_that_is_received_does_not_let_in(self) -> None:
+        protocol = TRANSPORT_WS.in_state(State.INITIALISING)
+        assert protocol.receive(TRANSPORT_WS.beginning()) == [
+            Close(CloseCode(4401), "Unauthorized")
+        ]
 
 
 class TestOperations:
-    def test_subscribe_is_handed_over(self) -> None:
-        _, events = fed(SUBSCRIBE)
-        assert events == [Subscribe(id="1", payload={"query": "{ hello }"})]
-
     def test_an_id_in_use_closes(self) -> None:
-        _, events = fed(SUBSCRIBE, SUBSCRIBE)
-        assert events == [Close(CloseCode(4409), "Subscriber for 1 already exists")]
-
-    def test_a_result_is_framed_around_its_json(self) -> None:
-        protocol, _ = fed(SUBSCRIBE)
-        assert frames(protocol.next("1", '{"data": null}')) == [
-            {"id": "1", "type": "next", "payload": {"data": None}}
+        assert TRANSPORT_WS.running().receive(TRANSPORT_WS.beginning()) == [
+            Close(CloseCode(4409), "Subscriber for 1 already exists")
         ]
 
-    def test_completion_frees_the_id(self) -> None:
-        protocol, _ = fed(SUBSCRIBE)
-        assert frames(protocol.complete("1")) == [{"id": "1", "type": "complete"}]
-        assert protocol.receive(json.dumps(SUBSCRIBE)) == [
-            Subscribe(id="1", payload={"query": "{ hello }"})
+    def test_an_id_in_use_closes_whatever_the_number_of_operations(self) -> None:
+        protocol = TRANSPORT_WS.running(max_operations=1)
+        assert protocol.receive(TRANSPORT_WS.beginning()) == [
+            Close(CloseCode(4409), "Subscriber for 1 already exists")
         ]
 
-    def test_errors_end_the_operation_without_a_complete(self) -> None:
-        protocol, _ = fed(SUBSCRIBE)
-        assert frames(protocol.error("1", '[{"message": "no"}]')) == [
-            {"id": "1", "type": "error", "payload": [{"message": "no"}]}
+    def test_an_id_that_is_long_is_cut_in_the_reason(self) -> None:
+        [close] = TRANSPORT_WS.running("é" * 200).receive(TRANSPORT_WS.beginning("é" * 200))
+        assert close == Close(CloseCode(4409), "Subscriber for " + "é" * 54)
+
+    def test_the_client_is_not_told_what_it_ended(self) -> None:
+        assert TRANSPORT_WS.running().receive(TRANSPORT_WS.ending()) == [Complete(id="1")]
+
+    @pytest.mark.parametrize("state", OPEN_STATES)
+    @pytest.mark.parametrize("id", ["", None, 1, True, []])
+    def test_completing_needs_an_id(self, id: Any, state: State) -> None:
+        reason = "Invalid complete message: id must be a non-empty string"
+        assert received({"id": id, "type": "complete"}, state) == [Close(CloseCode(4400), reason)]
+
+    def test_an_id_is_no_number(self) -> None:
+        reason = "Invalid subscribe message: id must be a non-empty string"
+        assert TRANSPORT_WS.in_state(State.ACKNOWLEDGED).receive(TRANSPORT_WS.beginning(1)) == [
+            Close(CloseCode(4400), reason)
         ]
-        assert protocol.complete("1") == []
-
-    def test_nothing_more_is_sent_after_the_client_completed(self) -> None:
-        protocol, events = fed(SUBSCRIBE, {"type": "complete", "id": "1"})
-        assert events == [Complete(id="1")]
-        assert protocol.next("1", "{}") == []
-        assert protocol.complete("1") == []
-        assert protocol.error("1", "[]") == []
-
-    def test_completing_an_unknown_id_is_ignored(self) -> None:
-        assert fed({"type": "complete", "id": "2"})[1] == []
 
 
 class TestLiveness:
-    @pytest.mark.parametrize("state", [State.OPENED, State.INITIALISING, State.ACKNOWLEDGED])
-    def test_a_ping_is_answered_with_its_payload_at_any_time(self, state: State) -> None:
-        _, events = fed({"type": "ping", "payload": {"n": 1}}, state=state)
-        assert frames(events) == [{"type": "pong", "payload": {"n": 1}}]
+    @pytest.mark.parametrize("state", OPEN_STATES)
+    @pytest.mark.parametrize("payload", [{}, {"payload": {"n": 1}}, {"payload": {}}])
+    def test_a_ping_is_answered_with_its_payload_at_any_time(
+        self, state: State, payload: Any
+    ) -> None:
+        assert received({"type": "ping", **payload}, state) == [{"type": "pong", **payload}]
 
-    def test_an_unsolicited_pong_is_legal(self) -> None:
-        assert fed({"type": "pong"})[1] == []
+    @pytest.mark.parametrize("state", OPEN_STATES)
+    def test_an_unsolicited_pong_is_legal(self, state: State) -> None:
+        assert received({"type": "pong"}, state) == []
 
-
-class TestBadMessages:
-    @pytest.mark.parametrize(
-        ("message", "reason"),
-        [
-            ("nonsense", "Message is not valid JSON"),
-            ("[" * 10_000, "Message is not valid JSON"),
-            ("[" * 65_537, "Message is larger than 65536 bytes"),
-            ("é" * 32_769, "Message is larger than 65536 bytes"),
-            ('{"type": "ping", "payload": {"n": NaN}}', "Message is not valid JSON"),
-            ("[]", "Message is not a JSON object"),
-            ({}, "Invalid message type None"),
-            ({"type": 1}, "Invalid message type 1"),
-            ({"type": "start"}, "Invalid message type 'start'"),
-            ({"type": "\ud800"}, "Invalid message type '\\ud800'"),
-            (
-                {"type": "ping", "payload": 1},
-                "Invalid ping message: payload must be an object or null",
-            ),
-            (
-                {**SUBSCRIBE, "id": ""},
-                "Invalid subscribe message: id must be a non-empty string",
-            ),
-            (
-                {**SUBSCRIBE, "id": 1},
-                "Invalid subscribe message: id must be a non-empty string",
-            ),
-            (
-                {"id": "1", "type": "subscribe"},
-                "Invalid subscribe message: payload must be an object",
-            ),
-            (
-                {**SUBSCRIBE, "payload": {}},
-                "Invalid subscribe message: payload.query must be a string",
-            ),
-            (
-                {**SUBSCRIBE, "payload": {"query": "", "operationName": 1}},
-                "Invalid subscribe message: payload.operationName must be a string or null",
-            ),
-            (
-                {**SUBSCRIBE, "payload": {"query": "", "variables": []}},
-                "Invalid subscribe message: payload.variables must be an object or null",
-            ),
-            (
-                {**SUBSCRIBE, "payload": {"query": "", "extensions": 1}},
-                "Invalid subscribe message: payload.extensions must be an object or null",
-            ),
-            ({"type": "complete"}, "Invalid complete message: id must be a non-empty string"),
-        ],
-    )
-    def test_close_says_what_is_wrong(self, message: Any, reason: str) -> None:
-        assert fed(message)[1] == [Close(CloseCode(4400), reason)]
+    @pytest.mark.parametrize("kind", ["ping", "pong"])
+    @pytest.mark.parametrize("payload", [1, True, "text", []])
+    def test_a_payload_is_an_object(self, kind: str, payload: Any) -> None:
+        reason = f"Invalid {kind} message: payload must be an object or null"
+        assert received({"type": kind, "payload": payload}) == [Close(CloseCode(4400), reason)]
 
     def test_whatever_the_depth_an_echo_is_sent_or_refused(self) -> None:
         for depth in range(800, 1100, 3):
             nested = "[" * depth + "]" * depth
-            _, [event] = fed(f'{{"type": "ping", "payload": {{"n": {nested}}}}}')
-            assert isinstance(event, Frame) or event.code == CloseCode.BAD_REQUEST
+            protocol = TRANSPORT_WS.in_state(State.ACKNOWLEDGED)
+            [event] = protocol.receive(f'{{"type": "ping", "payload": {{"n": {nested}}}}}')
+            assert isinstance(event, Frame | Close)
 
-    def test_binary_closes(self) -> None:
-        protocol, _ = fed()
-        assert protocol.receive(b"{}") == [Close(CloseCode(4400), "Messages are text, not binary")]
 
-    def test_a_reason_fits_a_close_frame(self) -> None:
-        protocol, _ = fed({**SUBSCRIBE, "id": "é" * 200})
-        [close] = protocol.receive(json.dumps({**SUBSCRIBE, "id": "é" * 200}))
-        assert isinstance(close, Close)
-        assert 100 < len(close.reason.encode()) <= 123
-
-    def test_nothing_is_received_after_a_close(self) -> None:
-        protocol, _ = fed("nonsense")
-        assert protocol.receive(json.dumps(SUBSCRIBE)) == []
-        assert protocol.state is State.CLOSED
+class TestUnknownTypes:
+    @pytest.mark.parametrize("state", OPEN_STATES)
+    @pytest.mark.parametrize(
+        ("message", "shown"),
+        [
+            ({}, "None"),
+            ({"type": 1}, "1"),
+            ({"type": True}, "True"),
+            ({"type": []}, "[]"),
+            ({"type": "start"}, "'start'"),
+            ({"type": "\ud800"}, "'\\ud800'"),
+            ({"type": "x" * 100}, "'" + "x" * 59),
+        ],
+    )
+    def test_one_closes(self, state: State, message: Any, shown: str) -> None:
+        assert received(message, state) == [Close(CloseCode(4400), f"Invalid message type {shown}")]
