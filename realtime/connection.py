@@ -70,7 +70,8 @@ class Connection:
         finally:
             tasks = list(self._tasks)
             for task in tasks:
-                task.cancel()
+                if not task.cancelling():  # else what it does in `finally` would be cut short
+                    task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._tell(self._handler.on_disconnect)
 
