@@ -1,15 +1,34 @@
 """Fixtures of the tests of the whole application, in process."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from channels.testing import HttpCommunicator
 from django.db.backends.utils import CursorWrapper
 
 from accounts.models import User
-from tests.in_process import Socket, post
 
 Execute = Callable[..., Awaitable[dict[str, Any]]]
+
+
+async def post(
+    application: Any, query: str, *, headers: dict[str, str] | None = None, **variables: Any
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """POST an operation; return its result and the headers of the answer."""
+    given = {"content-type": "application/json", "host": "127.0.0.1", **(headers or {})}
+    communicator = HttpCommunicator(
+        application,
+        "POST",
+        "/graphql/",
+        body=json.dumps({"query": query, "variables": variables}).encode(),
+        headers=[(name.encode(), value.encode()) for name, value in given.items()],
+    )
+    response = await communicator.get_response(timeout=10)
+    answered = {name.decode().lower(): value.decode() for name, value in response["headers"]}
+    result: dict[str, Any] = json.loads(response["body"])
+    return result, answered
 
 
 @pytest.fixture
@@ -30,14 +49,6 @@ def execute(application: Any) -> Execute:
         return data
 
     return run
-
-
-@pytest.fixture
-async def socket(application: Any) -> AsyncIterator[Socket]:
-    socket = Socket(application)
-    await socket.open()
-    yield socket
-    await socket.disconnect()
 
 
 @pytest.fixture

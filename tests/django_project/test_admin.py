@@ -14,7 +14,7 @@ from messaging.services import write_in_room
 from orders.models import Order
 from realtime.database import in_database
 from realtime.models import Event, Topic
-from tests.in_process import Socket
+from realtime.testing import GraphQLClient
 
 
 @pytest.fixture
@@ -76,15 +76,13 @@ async def test_a_change_reaches_subscribers(
     told: dict[str, Any],
     admin: Client,
     orders: list[Order],
-    socket: Socket,
+    graphql_client: GraphQLClient,
 ) -> None:
-    await socket.subscribe("subscription { getOrder { id state deleted } }")
-    await socket.receive()
+    query = "subscription { getOrder { id state deleted } }"
+    subscription = await graphql_client.subscribe(query)
+    await subscription.receive()
     await in_database(change)(admin, orders[0])
-    assert (await socket.receive())["payload"]["data"]["getOrder"] == {
-        "id": str(orders[0].pk),
-        **told,
-    }
+    assert await subscription.receive() == {"getOrder": {"id": str(orders[0].pk), **told}}
 
 
 @pytest.mark.parametrize("model", list(site._registry))

@@ -11,8 +11,8 @@ from orders.models import Order
 from realtime.database import in_database
 from realtime.doorbell import broadcast
 from realtime.models import Event
-from tests.django_project.conftest import Execute
-from tests.in_process import Socket, post
+from realtime.testing import GraphQLClient, OperationError
+from tests.django_project.conftest import Execute, post
 
 NUL, HALF = "a\0b", "a\ud800b"
 """Texts that JSON can express, but no database can hold."""
@@ -167,34 +167,34 @@ class TestMessages:
         }
 
     async def test_subscribers_get_those_addressed_to_the_user(
-        self, socket: Socket, users: tuple[User, User], queries: list[str]
+        self, graphql_client: GraphQLClient, users: tuple[User, User], queries: list[str]
     ) -> None:
         one, two = users
         query = f'subscription {{ messages(userId: "{two.pk}") {{ content senderId }} }}'
-        await socket.subscribe(query, confirm=True)
+        subscription = await graphql_client.subscribe(query)
         assert len(queries) == 2  # does the user exist, head of the topic
         create = in_database(Message.objects.create)
         await create(sender=two, recipient=one, content="Not this")
         await create(sender=one, recipient=two, content="This")
-        assert (await socket.receive())["payload"] == {
-            "data": {"messages": {"content": "This", "senderId": str(one.pk)}}
+        assert await subscription.receive() == {
+            "messages": {"content": "This", "senderId": str(one.pk)}
         }
 
     @pytest.mark.parametrize("bad", [*BAD_IDS, "999"])
-    async def test_an_unknown_user_has_no_subscription(self, bad: str, socket: Socket) -> None:
-        await socket.subscribe(f'subscription {{ messages(userId: "{bad}") {{ content }} }}')
-        answer = await socket.receive()
-        assert answer["type"] == "error"
-        assert answer["payload"][0]["message"] == f"There is no user {bad:.40}"
-        assert answer["payload"][0]["extensions"] == {"code": "BAD_USER_INPUT"}
+    async def test_an_unknown_user_has_no_subscription(
+        self, bad: str, graphql_client: GraphQLClient
+    ) -> None:
+        query = f'subscription {{ messages(userId: "{bad}") {{ content }} }}'
+        with pytest.raises(OperationError, match=f"There is no user {bad:.40}") as caught:
+            await graphql_client.subscribe(query)
+        assert caught.value.codes == ["BAD_USER_INPUT"]
 
-    async def test_an_answer_with_half_a_surrogate_pair_is_sent(self, socket: Socket) -> None:
-        await socket.subscribe(
-            "query Read($id: ID!) { messages(userId: $id) { errors } }", variables={"id": HALF}
-        )
-        assert (await socket.receive())["payload"]["data"]["messages"]["errors"] == [
-            f"There is no user {HALF}"
-        ]
+    async def test_an_answer_with_half_a_surrogate_pair_is_sent(
+        self, graphql_client: GraphQLClient
+    ) -> None:
+        query = "query Read($id: ID!) { messages(userId: $id) { errors } }"
+        answer = await graphql_client.query(query, {"id": HALF})
+        assert answer["messages"]["errors"] == [f"There is no user {HALF}"]
 
 
 class TestOrders:
@@ -218,42 +218,43 @@ class TestOrders:
         assert len(queries) == 1
 
     async def test_the_newest_order_comes_at_once_then_every_change(
-        self, socket: Socket, users: tuple[User, User], queries: list[str]
+        self, graphql_client: GraphQLClient, users: tuple[User, User], queries: list[str]
     ) -> None:
         await Order.objects.acreate(user=users[0])
         newest = await Order.objects.acreate(user=users[1])
         queries.clear()
-        await socket.subscribe(
+        subscription = await graphql_client.subscribe(
             "subscription getLastOrder { getOrder { state date user { username email } } }"
         )
-        assert (await socket.receive())["payload"]["data"]["getOrder"] == self.expected(newest)
+        assert await subscription.receive() == {"getOrder": self.expected(newest)}
         assert len(queries) == 2  # head of the topic, newest order
         await in_database(Order.objects.update)(state="PAID")
-        states = [(await socket.receive())["payload"]["data"]["getOrder"] for _ in range(2)]
+        states = [(await subscription.receive())["getOrder"] for _ in range(2)]
         assert [order["state"] for order in states] == ["PAID", "PAID"]
 
     async def test_an_event_costs_two_reads(
-        self, socket: Socket, users: tuple[User, User], queries: list[str]
+        self, graphql_client: GraphQLClient, users: tuple[User, User], queries: list[str]
     ) -> None:
         order = await Order.objects.acreate(user=users[0])
-        await socket.subscribe("subscription { getOrder { user { username } } }")
-        await socket.receive()
+        query = "subscription { getOrder { user { username } } }"
+        subscription = await graphql_client.subscribe(query)
+        await subscription.receive()
         await in_database(order.save)()
-        await socket.receive()
+        await subscription.receive()
         reads = [sql for sql in queries if sql.startswith("SELECT") and "FOR UPDATE" not in sql]
         events = [sql for sql in reads if '"realtime_event"' in sql]
         objects = [sql for sql in reads if '"accounts_user"."username"' in sql and " IN " in sql]
         assert (len(events), len(objects)) == (1, 1)
 
     async def test_a_deleted_order_is_told_with_what_it_was(
-        self, socket: Socket, users: tuple[User, User]
+        self, graphql_client: GraphQLClient, users: tuple[User, User]
     ) -> None:
         order = await Order.objects.acreate(user=users[0], description="Thread")
         fields = "id deleted description date user { username }"
-        await socket.subscribe(f"subscription {{ getOrder {{ {fields} }} }}")
-        await socket.receive()
+        subscription = await graphql_client.subscribe(f"subscription {{ getOrder {{ {fields} }} }}")
+        await subscription.receive()
         await in_database(Order.objects.all().delete)()
-        assert (await socket.receive())["payload"]["data"]["getOrder"] == {
+        assert (await subscription.receive())["getOrder"] == {
             "id": str(order.pk),
             "deleted": True,
             "description": "Thread",
@@ -262,38 +263,41 @@ class TestOrders:
         }
 
     async def test_orders_that_go_with_their_user_are_told(
-        self, socket: Socket, users: tuple[User, User]
+        self, graphql_client: GraphQLClient, users: tuple[User, User]
     ) -> None:
         order = await Order.objects.acreate(user=users[0])
-        await socket.subscribe("subscription { getOrder { id deleted user { username } } }")
-        await socket.receive()
+        query = "subscription { getOrder { id deleted user { username } } }"
+        subscription = await graphql_client.subscribe(query)
+        await subscription.receive()
         await in_database(users[0].delete)()
-        assert (await socket.receive())["payload"]["data"]["getOrder"] == {
+        assert (await subscription.receive())["getOrder"] == {
             "id": str(order.pk),
             "deleted": True,
             "user": None,
         }
 
     async def test_one_order_can_be_followed(
-        self, socket: Socket, users: tuple[User, User]
+        self, graphql_client: GraphQLClient, users: tuple[User, User]
     ) -> None:
         followed = await Order.objects.acreate(user=users[0])
         other = await Order.objects.acreate(user=users[0])
-        await socket.subscribe(f'subscription {{ getOrder(id: "{followed.pk}") {{ id state }} }}')
-        assert (await socket.receive())["payload"]["data"]["getOrder"]["id"] == str(followed.pk)
+        query = f'subscription {{ getOrder(id: "{followed.pk}") {{ id state }} }}'
+        subscription = await graphql_client.subscribe(query)
+        assert (await subscription.receive())["getOrder"]["id"] == str(followed.pk)
         other.state = followed.state = Order.State.PAID
         await in_database(other.save)()
         await in_database(followed.save)()
-        assert (await socket.receive())["payload"]["data"]["getOrder"] == {
+        assert (await subscription.receive())["getOrder"] == {
             "id": str(followed.pk),
             "state": "PAID",
         }
 
     @pytest.mark.parametrize("bad", [*BAD_IDS, "999"])
-    async def test_an_unknown_order_cannot_be_followed(self, bad: str, socket: Socket) -> None:
-        await socket.subscribe(f'subscription {{ getOrder(id: "{bad}") {{ id }} }}')
-        answer = await socket.receive()
-        assert answer["payload"][0]["message"] == f"There is no order {bad:.40}"
+    async def test_an_unknown_order_cannot_be_followed(
+        self, bad: str, graphql_client: GraphQLClient
+    ) -> None:
+        with pytest.raises(OperationError, match=f"There is no order {bad:.40}"):
+            await graphql_client.subscribe(f'subscription {{ getOrder(id: "{bad}") {{ id }} }}')
 
 
 class TestRooms:
@@ -316,13 +320,13 @@ class TestRooms:
         assert len(queries) == 1
 
     async def test_one_may_listen_before_the_room_exists(
-        self, socket: Socket, execute: Execute, queries: list[str]
+        self, graphql_client: GraphQLClient, execute: Execute, queries: list[str]
     ) -> None:
         queries.clear()
-        await socket.subscribe(self.LISTEN, confirm=True)
+        subscription = await graphql_client.subscribe(self.LISTEN)
         assert len(queries) == 1  # head of the topic
         await execute(self.SEND)
-        assert (await socket.receive())["payload"]["data"] == {
+        assert await subscription.receive() == {
             "onNewChatMessage": {"text": "Hi all!", "sender": "Anonymous"}
         }
 
@@ -345,37 +349,34 @@ class TestRooms:
 
     @pytest.mark.parametrize("room", ["", "x" * 101, NUL, HALF])
     async def test_a_room_that_cannot_be_has_no_subscription(
-        self, room: str, socket: Socket
+        self, room: str, graphql_client: GraphQLClient
     ) -> None:
-        await socket.subscribe(
-            "subscription s($room: String!) { onNewChatMessage(chatroom: $room) { text } }",
-            variables={"room": room},
-        )
-        answer = await socket.receive()
-        assert answer["payload"][0]["extensions"] == {"code": "BAD_USER_INPUT"}
+        query = "subscription s($room: String!) { onNewChatMessage(chatroom: $room) { text } }"
+        with pytest.raises(OperationError) as caught:
+            await graphql_client.subscribe(query, {"room": room})
+        assert caught.value.codes == ["BAD_USER_INPUT"]
 
-    async def test_half_a_surrogate_pair_is_not_written(self, socket: Socket) -> None:
-        await socket.subscribe(
-            """mutation Send($text: String!) {
-                sendChatMessage(chatroom: "kittens", text: $text) { errors } }""",
-            variables={"text": HALF},
-        )
-        assert (await socket.receive())["payload"]["data"]["sendChatMessage"]["errors"] == [
+    async def test_half_a_surrogate_pair_is_not_written(
+        self, graphql_client: GraphQLClient
+    ) -> None:
+        query = """mutation Send($text: String!) {
+            sendChatMessage(chatroom: "kittens", text: $text) { errors } }"""
+        answer = await graphql_client.mutate(query, {"text": HALF})
+        assert answer["sendChatMessage"]["errors"] == [
             "The message has characters that cannot be stored"
         ]
 
 
 class TestProbes:
-    async def test_count(self, socket: Socket, queries: list[str]) -> None:
-        await socket.subscribe("subscription { count(target: 2) }")
-        assert [(await socket.receive())["payload"]["data"]["count"] for _ in range(2)] == [0, 1]
-        assert (await socket.receive())["type"] == "complete"
+    async def test_count(self, graphql_client: GraphQLClient, queries: list[str]) -> None:
+        subscription = await graphql_client.subscribe("subscription { count(target: 2) }")
+        assert [result["count"] async for result in subscription] == [0, 1]
         assert queries == []
 
-    async def test_announcements(self, socket: Socket, queries: list[str]) -> None:
-        await socket.subscribe("subscription { realTimeMessages }", confirm=True)
+    async def test_announcements(self, graphql_client: GraphQLClient, queries: list[str]) -> None:
+        subscription = await graphql_client.subscribe("subscription { realTimeMessages }")
         broadcast("announcements", "Hello")
-        assert (await socket.receive())["payload"] == {"data": {"realTimeMessages": "Hello"}}
+        assert await subscription.receive() == {"realTimeMessages": "Hello"}
         assert queries == []
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from accounts.models import User
 from messaging.models import RoomMessage
-from tests.in_process import Socket, post
+from realtime.testing import GraphQLClient, OperationError
+from tests.django_project.conftest import post
 
 LOGIN = 'mutation login { login(username: "user_one", password: "pass") { ok } }'
 SEND = 'mutation send { sendChatMessage(chatroom: "kittens", text: "Hi all!") { ok } }'
@@ -37,23 +38,20 @@ class TestLogin:
         assert await sender() == "user_one"
 
     async def test_over_a_socket_the_connection_sends_as_the_user(
-        self, socket: Socket, users: tuple[User, User], queries: list[str]
+        self, graphql_client: GraphQLClient, users: tuple[User, User], queries: list[str]
     ) -> None:
         queries.clear()
-        await socket.subscribe(LOGIN)
-        assert (await socket.receive())["payload"]["data"] == {"login": {"ok": True}}
+        assert await graphql_client.mutate(LOGIN) == {"login": {"ok": True}}
         assert len(queries) == 1
-        await socket.receive()
-        await socket.subscribe(SEND)
-        await socket.receive()
+        await graphql_client.mutate(SEND)
         assert await sender() == "user_one"
 
     async def test_another_connection_stays_anonymous(
-        self, application: Any, socket: Socket, users: tuple[User, User]
+        self, application: Any, graphql_client: GraphQLClient, users: tuple[User, User]
     ) -> None:
-        await socket.subscribe(LOGIN)
-        await socket.receive()
-        await post(application, SEND)
+        await graphql_client.mutate(LOGIN)
+        async with GraphQLClient(application) as another:
+            await another.mutate(SEND)
         assert await sender() is None
 
     @pytest.mark.parametrize(
@@ -101,11 +99,12 @@ class TestOutsideDemoMode:
             "subscription { realTimeMessages }",
         ],
     )
-    async def test_anonymous_subscriptions_are_refused(self, query: str, socket: Socket) -> None:
-        await socket.subscribe(query)
-        answer = await socket.receive()
-        assert answer["type"] == "error"
-        assert answer["payload"][0]["extensions"] == {"code": "UNAUTHENTICATED"}
+    async def test_anonymous_subscriptions_are_refused(
+        self, query: str, graphql_client: GraphQLClient
+    ) -> None:
+        with pytest.raises(OperationError) as caught:
+            await graphql_client.subscribe(query)
+        assert caught.value.codes == ["UNAUTHENTICATED"]
 
     async def test_who_logs_in_may(self, application: Any, users: tuple[User, User]) -> None:
         _, headers = await post(application, LOGIN)

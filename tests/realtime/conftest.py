@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
+from realtime.asgi import graphql_app
 from realtime.hub import Hub
 from realtime.log import Change
 from realtime.models import Event
+from realtime.protocols import DIALECTS
 from realtime.subscription import Delivery, Subscription
+from realtime.testing import GraphQLClient
+from tests.realtime.stranger import Stranger
 
 
 class Titles:
@@ -63,3 +67,21 @@ def hub_tasks() -> set[str]:
     return {
         name for task in asyncio.all_tasks() if (name := task.get_name()).startswith("realtime-")
     }
+
+
+@pytest.fixture
+async def stranger() -> Stranger:
+    return Stranger()
+
+
+@pytest.fixture(params=[dialect.SUBPROTOCOL for dialect in DIALECTS])
+def subprotocol(request: pytest.FixtureRequest) -> str:
+    """Run the test over each dialect."""
+    dialect: str = request.param
+    return dialect
+
+
+@pytest.fixture
+async def client(stranger: Stranger, subprotocol: str) -> AsyncIterator[GraphQLClient]:
+    async with GraphQLClient(graphql_app(stranger.schema), subprotocol=subprotocol) as client:
+        yield client
