@@ -1,7 +1,7 @@
 """One WebSocket: its protocol, its operations, its timers."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext, suppress
 from copy import copy
 from inspect import isawaitable
@@ -84,13 +84,10 @@ class Connection:
             data = message.get("text")
             await self._act(self._protocol.receive(message["bytes"] if data is None else data))
 
-    async def _act(self, events: Iterable[Event]) -> None:
+    async def _act(self, events: Sequence[Event]) -> None:
+        # Frames last: while they are sent, the client may already stop what is begun here.
         for event in events:
             match event:
-                case Frame(text=text):
-                    await self._send({"type": "websocket.send", "text": text})
-                case Close():
-                    await self._close(event)
                 case ConnectionInit(payload=payload):
                     self._spawn(self._judge(payload), "init")
                 case Subscribe(id=id, payload=payload):
@@ -99,6 +96,12 @@ class Connection:
                     )
                 case Complete(id=id):
                     self._operations.pop(id).cancel()
+        for event in events:
+            match event:
+                case Frame(text=text):
+                    await self._send({"type": "websocket.send", "text": text})
+                case Close():
+                    await self._close(event)
 
     async def _send(self, message: dict[str, Any]) -> None:
         if self._websocket.application_state is WebSocketState.CONNECTED:

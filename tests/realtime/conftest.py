@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from realtime.asgi import graphql_app
+from realtime.conf import get_settings
 from realtime.hub import Hub
 from realtime.log import Change
 from realtime.models import Event
 from realtime.protocols import DIALECTS
 from realtime.subscription import Delivery, Subscription
-from realtime.testing import GraphQLClient
+from realtime.testing import GraphQLClient, Socket
 from tests.realtime.stranger import Stranger
 
 
@@ -85,3 +86,14 @@ def subprotocol(request: pytest.FixtureRequest) -> str:
 async def client(stranger: Stranger, subprotocol: str) -> AsyncIterator[GraphQLClient]:
     async with GraphQLClient(graphql_app(stranger.schema), subprotocol=subprotocol) as client:
         yield client
+
+
+@asynccontextmanager
+async def acknowledged(stranger: Stranger, subprotocol: str) -> AsyncIterator[Socket]:
+    """Speak to a stranger's schema, message by message, after `connection_ack`."""
+    async with Socket(graphql_app(stranger.schema), subprotocols=[subprotocol]) as socket:
+        await socket.send({"type": "connection_init"})
+        assert await socket.receive() == {"type": "connection_ack"}
+        if subprotocol == "graphql-ws" and get_settings().keep_alive_interval:
+            assert await socket.receive() == {"type": "ka"}
+        yield socket

@@ -8,6 +8,7 @@ import pytest
 
 from realtime.asgi import graphql_app
 from realtime.testing import CompletedError, GraphQLClient, OperationError, Socket
+from tests.realtime.conftest import acknowledged
 from tests.realtime.stranger import Stranger
 
 
@@ -123,9 +124,7 @@ class TestMessages:
 
     @pytest.fixture
     async def socket(self, stranger: Stranger) -> AsyncIterator[Socket]:
-        async with Socket(graphql_app(stranger.schema)) as socket:
-            await socket.send({"type": "connection_init"})
-            assert await socket.receive() == {"type": "connection_ack"}
+        async with acknowledged(stranger, "graphql-transport-ws") as socket:
             yield socket
 
     @staticmethod
@@ -158,12 +157,7 @@ class TestMessages:
 class TestTheLegacyDialect:
     @pytest.fixture
     async def legacy(self, stranger: Stranger) -> AsyncIterator[Socket]:
-        async with Socket(graphql_app(stranger.schema), subprotocols=["graphql-ws"]) as socket:
-            await socket.send({"type": "connection_init"})
-            assert [await socket.receive() for _ in range(2)] == [
-                {"type": "connection_ack"},
-                {"type": "ka"},
-            ]
+        async with acknowledged(stranger, "graphql-ws") as socket:
             yield socket
 
     @staticmethod
@@ -199,3 +193,30 @@ class TestTheLegacyDialect:
     async def test_terminating_closes(self, legacy: Socket) -> None:
         await legacy.send({"type": "connection_terminate"})
         assert await legacy.closed() == (1000, "")
+
+    async def test_an_operation_can_be_stopped_while_the_acknowledgement_is_sent(
+        self, stranger: Stranger
+    ) -> None:
+        app = graphql_app(stranger.schema)
+        release = asyncio.Event()
+
+        async def slow(scope: Any, receive: Any, send: Any) -> None:
+            async def send_slowly(message: Any) -> None:
+                await send(message)
+                if "connection_ack" in message.get("text", ""):
+                    await release.wait()
+
+            await app(scope, receive, send_slowly)
+
+        async with Socket(slow, subprotocols=["graphql-ws"]) as socket:
+            await socket.send({"type": "connection_init"})
+            await socket.send(self.start("subscription { endless }"))
+            assert await socket.receive() == {"type": "connection_ack"}
+            assert (await socket.receive())["payload"] == {"data": {"endless": 1}}
+            await socket.send({"id": "1", "type": "stop"})
+            assert await socket.receive() == {"id": "1", "type": "complete"}
+            await stranger.has("endless ended")
+            release.set()
+            assert await socket.receive() == {"type": "ka"}
+            await socket.send(self.start("{ quick }"))
+            assert (await socket.receive())["payload"] == {"data": {"quick": "done"}}
