@@ -136,9 +136,19 @@ async def begin(
     _, result = await handler.execute_graphql_query(
         request, data, context_value=context, query_document=document
     )
-    if "data" not in result:
+    if is_request_error(result):
         raise RequestError(result["errors"])
     return _single(result)
+
+
+def is_request_error(result: Result) -> bool:
+    """Tell whether nothing was executed: no field is to blame for what is missing.
+
+    Ariadne gives such results `data`, too, where it is variables or the name that are wrong.
+    """
+    return result.get("data") is None and not any(
+        "path" in error for error in result.get("errors", ())
+    )
 
 
 async def _single(result: Result) -> AsyncGenerator[Result, None]:

@@ -13,7 +13,7 @@ from graphql import MiddlewareManager, OperationType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from realtime.execution import encoded, operation_type
+from realtime.execution import encoded, is_request_error, operation_type
 from realtime.transports import parameters, reservations
 from realtime.transports.multipart import MultipartSubscriptions
 from realtime.transports.negotiation import EVENT_STREAM, HTML, JSON, RESPONSE, preferred
@@ -99,7 +99,10 @@ class HTTPHandler(GraphQLHTTPHandler):
             raise RefusedError(406, f"Accept {RESPONSE}, {JSON} or {EVENT_STREAM}")
         _, result = await self.execute_graphql_query(request, data)
         # Clients of the older media type take any other status for a fault of the transport.
-        status = 200 if "data" in result or media_type == JSON else 400
+        status = 200
+        if is_request_error(result):
+            result.pop("data", None)
+            status = 200 if media_type == JSON else 400
         return Response(encoded(result), status, media_type=media_type)
 
     async def _stream(

@@ -85,6 +85,8 @@ class TestMediaTypes:
             ("{", RESPONSE, 400),
             ("{ unknown }", JSON, 200),
             ("{ unknown }", RESPONSE, 400),
+            ("query ($id: ID!) { messages(userId: $id) { success } }", JSON, 200),
+            ("query ($id: ID!) { messages(userId: $id) { success } }", RESPONSE, 400),
         ],
     )
     async def test_the_status_of_an_operation_that_cannot_run(
@@ -94,6 +96,7 @@ class TestMediaTypes:
         answer = await send(application, "POST", body=body, content_type=JSON, accept=media_type)
         assert answer.status == status
         assert answer.message
+        assert "data" not in json.loads(answer.body)
 
     async def test_what_was_executed_is_200_though_data_is_null(
         self, application: Any, settings: Any

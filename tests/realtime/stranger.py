@@ -13,6 +13,7 @@ type Query { slow: String  quick: String  broken: String  remember(word: String)
 type Subscription {
   endless: Int!
   three: Int!
+  odd: Int!
   breaking: Int!
   forbidden: Int!
   slowly: Int!
@@ -68,6 +69,14 @@ class Stranger:
         async def three(*_: Any) -> AsyncGenerator[int, None]:
             for number in (1, 2, 3):
                 yield number
+
+        @subscription.field("odd")
+        def odd(number: int, *_: Any) -> int:
+            if number == 2:
+                raise GraphQLError("Not odd")
+            return number
+
+        subscription.set_source("odd", three)
 
         @subscription.source("breaking")
         async def breaking(*_: Any) -> AsyncGenerator[int, None]:
