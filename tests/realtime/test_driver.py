@@ -176,8 +176,11 @@ async def connected(*args: Any, **options: Any) -> AsyncIterator[Connection]:
         connection = Connection(tasks, *args, **options)
         await connection.protocol(INIT)
         connection.socket.said.clear()
-        yield connection
-        tasks.cancel_scope.cancel()
+        try:
+            yield connection
+        finally:
+            connection.release.set()
+            tasks.cancel_scope.cancel()
 
 
 def error(subprotocol: str, id: str = "1") -> list[Any]:
@@ -420,7 +423,7 @@ async def test_a_client_may_end_what_has_not_begun() -> None:
 async def test_a_result_that_waits_for_the_socket_is_dropped() -> None:
     async with connected() as connection:
         connection.socket.hold()
-        connection.receive(INIT | {"type": "?"})
+        connection.receive({"type": "?"})
         connection.receive(connection.start("two"))
         await wait_all_tasks_blocked()
         connection.receive(connection.stop())
@@ -428,6 +431,17 @@ async def test_a_result_that_waits_for_the_socket_is_dropped() -> None:
         connection.socket.release()
         await connection.socket.heard(2)
         assert [message["type"] for message in connection.socket.said] == ["error", "complete"]
+
+
+@on_both_loops
+async def test_a_result_that_waits_for_the_socket_is_not_sent_under_a_new_operation() -> None:
+    async with connected() as connection:
+        connection.socket.hold()
+        for message in ({"type": "?"}, connection.start("endless"), connection.start("failing")):
+            connection.receive(message)
+            await wait_all_tasks_blocked()
+        connection.socket.release()
+        assert (await connection.socket.heard(3))[1:] == error("graphql-ws")
 
 
 @on_both_loops
@@ -568,17 +582,25 @@ async def test_when_the_socket_is_gone_the_call_returns() -> None:
 
 
 @on_both_loops
-async def test_when_the_socket_is_gone_all_operations_end_and_nothing_more_is_sent() -> None:
+async def test_when_the_socket_is_gone_all_operations_end() -> None:
     async with connected() as connection:
         await connection.begun(id="2")
-        connection.socket.hold()
-        for id in ("1", "3"):
-            connection.receive(connection.start(id=id))
+        connection.socket.fault = Gone()
+        await connection.protocol(connection.start())
         await wait_all_tasks_blocked()
+        assert connection.told.count("endless ends") == 2
+
+
+@on_both_loops
+async def test_when_the_socket_is_gone_nothing_that_waits_for_it_is_sent() -> None:
+    async with connected() as connection:
+        connection.socket.hold()
+        for message in (connection.start("tidy"), connection.start(id="2"), {"type": "?"}):
+            connection.receive(message)
+            await wait_all_tasks_blocked()
         calls, connection.socket.fault = connection.socket.calls, Gone()
         connection.socket.release()
-        await wait_all_tasks_blocked()
-        assert connection.told.count("endless ends") == 3
+        await wait_all_tasks_blocked()  # the first, of which the socket was gone, cleans up
         assert connection.socket.calls == calls
 
 
@@ -654,6 +676,19 @@ async def test_a_close_ends_operations_first_and_comes_once(subprotocol: str) ->
 
 
 @on_both_loops
+async def test_a_close_comes_though_cancellations_say_that_the_socket_is_gone() -> None:
+    closed = (anyio.get_cancelled_exc_class(),)
+    async with connected("graphql-transport-ws", closed) as connection:
+        connection.socket.hold()
+        connection.receive(connection.start())
+        await wait_all_tasks_blocked()
+        connection.receive("nonsense")
+        await wait_all_tasks_blocked()
+        connection.socket.release()
+        assert await connection.socket.heard(1) == [(4400, "Message is not valid JSON")]
+
+
+@on_both_loops
 async def test_a_close_waits_for_what_is_being_sent() -> None:
     async with connected("graphql-transport-ws") as connection:
         connection.socket.hold()
@@ -709,13 +744,29 @@ async def test_stop_ends_what_is_stuck_in_sending() -> None:
 
 
 @on_both_loops
-async def test_stop_waits_even_when_it_is_cancelled() -> None:
+async def test_stop_does_not_wait_for_the_socket() -> None:
     async with connected() as connection:
         await connection.begun()
+        connection.socket.hold()
+        connection.receive({"type": "?"})
+        await wait_all_tasks_blocked()
+        await connection.protocol.stop()
+        assert connection.told == ["endless begins", "endless ends"]
+
+
+@on_both_loops
+async def test_stop_waits_even_when_it_is_cancelled() -> None:
+    async def release() -> None:
+        await wait_all_tasks_blocked()
+        connection.release.set()
+
+    async with connected() as connection:
+        await connection.begun("tidy")
+        connection.tasks.start_soon(release)
         with anyio.CancelScope() as scope:
             scope.cancel()
             await connection.protocol.stop()
-        assert connection.told == ["endless begins", "endless ends"]
+        assert connection.told == ["tidy begins", "tidy ends"]
 
 
 @on_both_loops
@@ -749,6 +800,41 @@ def test_an_asyncio_task_that_is_cancelled_is_cancelled() -> None:
             assert connection.told == ["tidy begins", "tidy ends"]
 
     asyncio.run(main())
+
+
+def test_an_asyncio_task_that_is_cancelled_while_it_is_stopped_is_cancelled() -> None:
+    async def main() -> None:
+        async with connected() as connection:
+            task = asyncio.create_task(connection.protocol(connection.start()))
+            await connection.socket.heard(1)
+            task.cancel()
+            await connection.protocol.stop()
+            await asyncio.wait([task])
+            assert task.cancelled()
+
+    asyncio.run(main())
+
+
+@on_both_loops
+async def test_a_stream_that_is_not_being_read_is_closed_whole() -> None:
+    told = []
+
+    async def subscribe(**_: Any) -> AsyncIterator[Any]:
+        try:
+            yield {}
+        finally:
+            await anyio.lowlevel.checkpoint()
+            told.append("ends")
+
+    socket = Socket()
+    protocol = GraphQLWSProtocol(socket.send, socket.close, subscribe)
+    await protocol(INIT)
+    socket.hold()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(protocol, {"id": "1", "type": "start", "payload": {"query": ""}})
+        await wait_all_tasks_blocked()
+        tasks.cancel_scope.cancel()
+    assert told == ["ends"]
 
 
 # What it is made of
