@@ -148,7 +148,10 @@ class GraphQLClient:
             operation.lose()
 
     async def leave(self) -> None:
-        """Close the connection; the application is done with it then. Idempotent."""
+        """Close the connection; the application is done with it then. Idempotent.
+
+        Raises an AssertionError if the server has sent what the protocol does not allow.
+        """
         await self._leave(NORMAL)
 
     async def __aenter__(self) -> Self:
@@ -163,12 +166,14 @@ class GraphQLClient:
         reader, self._reader = self._reader, None
         if socket is None:
             return
+        end = None
         try:
             await socket.leave(code)
         finally:
             if reader is not None:
-                await asyncio.wait({reader}, timeout=self._timeout)
-                reader.cancel()
+                end = await reader
+        if end is not None and not isinstance(end, ConnectionClosedError):
+            raise end
 
     def _operation(
         self,

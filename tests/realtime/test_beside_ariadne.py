@@ -3,6 +3,7 @@
 Where they differ, each test says what Ariadne's does instead, and why ours does not.
 """
 
+import asyncio
 import json
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -31,9 +32,8 @@ COMPLETE = {"id": "1", "type": "complete"}
 def connection(stranger: Stranger, subprotocol: str, whose: str, **options: Any) -> Socket:
     handlers: dict[str, Any] = {MODERN: GraphQLTransportWSHandler, LEGACY: GraphQLWSHandler}
     handler = WebSocketHandler if whose == OURS else handlers[subprotocol]
-    timeout = options.pop("timeout", 5.0)
     app = GraphQL(stranger.schema, websocket_handler=handler(**options), logger=muted)
-    return Socket(app, subprotocols=[subprotocol], timeout=timeout)
+    return Socket(app, subprotocols=[subprotocol])
 
 
 @asynccontextmanager
@@ -155,7 +155,7 @@ class TestWhereTheyDiffer:
     async def test_a_slow_query(self, stranger: Stranger) -> None:
         """In the receive loop it holds up every other message of its client."""
         for whose in (OURS, THEIRS):
-            async with acknowledged(stranger, MODERN, whose, timeout=0.05) as socket:
+            async with acknowledged(stranger, MODERN, whose) as socket:
                 await socket.send(start(MODERN, "{ slow }"))
                 await stranger.has("slow started")
                 await socket.send({"type": "ping"})
@@ -163,7 +163,8 @@ class TestWhereTheyDiffer:
                     assert await socket.receive() == {"type": "pong"}
                 else:
                     with pytest.raises(TimeoutError):
-                        await socket.receive()
+                        async with asyncio.timeout(0.05):
+                            await socket.receive()
                 stranger.release.set()
                 await stranger.has("slow ended")
                 stranger.release.clear()
