@@ -19,6 +19,7 @@ from django_project.explorer import GraphiQL  # noqa: E402
 from django_project.hosts import AllowedHosts  # noqa: E402
 from django_project.schema import schema  # noqa: E402
 from realtime.asgi import graphql_app  # noqa: E402
+from realtime.lifespan import lifespan  # noqa: E402
 from realtime.transports.parameters import PREFLIGHT  # noqa: E402
 from realtime.transports.reservations import HEADER as TOKEN_HEADER  # noqa: E402
 
@@ -46,6 +47,7 @@ application = CORSMiddleware(
                     re_path("", django_application),  # type: ignore[arg-type]  # ASGI
                 ]
             ),
+            "lifespan": lifespan,
             "websocket": URLRouter([graphql_route, re_path("", WebsocketDenier.as_asgi())]),
         }
     ),

@@ -28,7 +28,7 @@ from realtime.protocols.events import (
 from realtime.protocols.server import ServerProtocol
 
 CLOSE_TIMEOUT = 1.0
-"""Seconds that the close frame waits for a client that does not read."""
+"""Seconds for a client that does not read to take the close frame, and for operations to end."""
 
 
 class Connection:
@@ -68,11 +68,7 @@ class Connection:
             with self._receiving:
                 await self._receive()
         finally:
-            tasks = list(self._tasks)
-            for task in tasks:
-                if not task.cancelling():  # else what it does in `finally` would be cut short
-                    task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._end_tasks()
             await self._tell(self._handler.on_disconnect)
 
     async def _receive(self) -> None:
@@ -117,6 +113,16 @@ class Connection:
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await self._send(message)
         self._receiving.cancel()
+
+    async def _end_tasks(self) -> None:
+        tasks = set(self._tasks)
+        for task in tasks:
+            if not task.cancelling():  # else what it does in `finally` would be cut short
+                task.cancel()
+        while tasks:
+            _, tasks = await asyncio.wait(tasks, timeout=CLOSE_TIMEOUT)
+            for task in tasks:  # it has taken a cancellation for something else
+                task.cancel()
 
     async def _time_init(self) -> None:
         await asyncio.sleep(get_settings().connection_init_timeout)

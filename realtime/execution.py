@@ -20,7 +20,7 @@ from graphql import (
     map_source_to_response_event,
 )
 
-from realtime.exceptions import CursorInvalidError
+from realtime.exceptions import CursorInvalidError, LoadError
 from realtime.live import resuming
 
 Result = dict[str, Any]
@@ -28,11 +28,15 @@ Result = dict[str, Any]
 
 
 class RequestError(Exception):
-    """The operation could not begin, or its stream broke; holds formatted errors."""
+    """The operation could not begin, or its stream broke; holds formatted errors.
 
-    def __init__(self, errors: list[dict[str, Any]]) -> None:
+    `is_fault` when the fault is ours, so that the client may well ask again.
+    """
+
+    def __init__(self, errors: list[dict[str, Any]], *, is_fault: bool = False) -> None:
         super().__init__(errors)
         self.errors = errors
+        self.is_fault = is_fault
 
 
 def encoded(value: Any) -> bytes:
@@ -87,11 +91,13 @@ class Stream:
         try:
             response = await anext(self._responses)
         except GraphQLError as error:
-            raise _refused(self._handler, [error]) from None
+            errors = _formatted(self._handler, [error])
+            raise RequestError(errors, is_fault=isinstance(error, LoadError)) from None
         except StopAsyncIteration:
             raise
         except Exception as error:
-            raise _refused(self._handler, [fault(error)]) from None
+            errors = _formatted(self._handler, [fault(error)])
+            raise RequestError(errors, is_fault=True) from None
         result: Result = {"data": response.data}
         if response.errors:
             result["errors"] = _formatted(self._handler, response.errors)

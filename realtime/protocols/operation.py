@@ -1,7 +1,13 @@
-"""The parameters of an operation, as every transport takes them."""
+"""Operations, as every transport takes them: their parameters, and how many."""
 
 from collections.abc import Mapping
 from typing import Any
+
+
+def too_many(limit: int) -> list[dict[str, Any]]:
+    """Return the errors of an operation beyond the limit of its connection."""
+    message = f"A connection may have {limit} operations at once"
+    return [{"message": message, "extensions": {"code": "TOO_MANY_OPERATIONS"}}]
 
 
 def fault_of_parameters(parameters: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from realtime.protocols.close_codes import Close, CloseCode
 from realtime.protocols.events import ConnectionInit, Event, Frame, OperationId
-from realtime.protocols.operation import fault_of_parameters
+from realtime.protocols.operation import fault_of_parameters, too_many
 
 Message = dict[str, Any]
 
@@ -173,8 +173,7 @@ class ServerProtocol(ABC):
         """Return the JSON of the errors for an operation beyond the limit."""
         if len(self._ids) < self._max_operations:
             return None
-        message = f"A connection may have {self._max_operations} operations at once"
-        return json.dumps([{"message": message, "extensions": {"code": "TOO_MANY_OPERATIONS"}}])
+        return json.dumps(too_many(self._max_operations))
 
     def _fault_of_operation(self, message: Message) -> tuple[str, str] | None:
         """Return which field of a message that begins an operation is wrong, and what fits."""

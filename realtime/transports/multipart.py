@@ -11,15 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from realtime.conf import get_settings
-from realtime.execution import encoded
+from realtime.execution import RequestError, encoded
 from realtime.transports.negotiation import EVENT_STREAM, MULTIPART, preferred
 from realtime.transports.streaming import Begin, Chunks, Outcomes, StreamedResponse, StreamHandler
 
-DELIMITER = b"--graphql"
+DELIMITER = b"\r\n--graphql"
 
-# Clients take a part as received when they have seen the delimiter behind it, so each part
-# ends with that.
-PART = b"\r\ncontent-type: application/json\r\n\r\n%b\r\n" + DELIMITER
+# Apollo's client takes a part as received when it has seen the delimiter behind it, so each
+# part ends with that; and knows a delimiter by the line break before it, also the first.
+PART = b"\r\ncontent-type: application/json\r\n\r\n%b" + DELIMITER
 END = b"--\r\n"
 
 
@@ -48,9 +48,10 @@ class MultipartSubscriptions(StreamHandler):
 async def _parts(outcomes: Outcomes) -> AsyncGenerator[bytes, None]:
     async with aclosing(outcomes):
         yield DELIMITER
-        async for result in outcomes:
-            is_terminal = "data" not in result
-            yield PART % encoded(
-                {"payload": None, **result} if is_terminal else {"payload": result}
-            )
+        try:
+            async for result in outcomes:
+                yield PART % encoded({"payload": result})
+        except RequestError as error:
+            # Errors beside the payload, not in it, make clients ask again.
+            yield PART % encoded({"payload": None, "errors": error.errors})
     yield END

@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from realtime.conf import get_settings
-from realtime.execution import encoded
+from realtime.protocols.operation import too_many
 from realtime.transports.refusal import RefusedError
-from realtime.transports.sse import COMMENT, event, event_stream, next_event
-from realtime.transports.streaming import Begin, outcomes
+from realtime.transports.sse import COMMENT, event_stream, events
+from realtime.transports.streaming import Begin, Outcomes, outcomes
 
 HEADER = "x-graphql-event-stream-token"
 PARAMETER = "token"
@@ -97,6 +97,13 @@ class Reservations:
         return stream
 
 
+async def _refusal(errors: list[dict[str, Any]]) -> Outcomes:
+    async def outcome() -> Outcomes:
+        yield {"errors": errors}
+
+    return outcome()
+
+
 class EventStream:
     """The events of all operations of one client; its response ends it with `aclose()`."""
 
@@ -123,9 +130,9 @@ class EventStream:
         """Return when an operation has its result, or is live. Raises RefusedError."""
         if id in self._operations:
             raise RefusedError(409, "Operation with ID already exists")
-        limit = get_settings().max_operations
-        if len(self._operations) >= limit:
-            raise RefusedError(429, f"A stream may have {limit} operations at once")
+        if len(self._operations) >= (limit := get_settings().max_operations):
+            # As an event: clients take a refusal of the request for a broken network.
+            begin = partial(_refusal, too_many(limit))
         begun = asyncio.Event()
         self._operations[id] = asyncio.create_task(
             self._operate(id, begin, begun), name=f"operation {id:.60}"
@@ -154,11 +161,10 @@ class EventStream:
 
     async def _operate(self, id: str, begin: Begin, begun: asyncio.Event) -> None:
         try:
-            async with aclosing(await begin()) as results:
+            async with aclosing(events(await begin(), operation=id)) as chunks:
                 begun.set()
-                async for result in results:
-                    await self._waiting.put(next_event(result, operation=id))
-            await self._waiting.put(event("complete", encoded({"id": id})))
+                async for chunk in chunks:
+                    await self._waiting.put(chunk)
         finally:
             begun.set()
             if self._operations.get(id) is asyncio.current_task():

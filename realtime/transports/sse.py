@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from realtime.conf import get_settings
-from realtime.execution import Result, encoded
+from realtime.execution import RequestError, Result, encoded
 from realtime.transports.negotiation import EVENT_STREAM, JSON, MULTIPART, RESPONSE, preferred
 from realtime.transports.streaming import Begin, Chunks, Outcomes, StreamedResponse, StreamHandler
 
@@ -43,7 +43,7 @@ class ServerSentEvents(StreamHandler):
         """Return the response that streams the outcomes of an operation."""
 
         async def begin_events() -> Chunks:
-            return _events(await begin())
+            return _stream(await begin())
 
         return event_stream(begin_events)
 
@@ -71,9 +71,21 @@ def next_event(result: Result, *, operation: str | None = None) -> bytes:
     return event("next", encoded(data), id=cursor)
 
 
-async def _events(outcomes: Outcomes) -> AsyncGenerator[bytes, None]:
+async def events(
+    outcomes: Outcomes, *, operation: str | None = None
+) -> AsyncGenerator[bytes, None]:
+    """Yield the events of an operation, to its completion."""
     async with aclosing(outcomes):
+        try:
+            async for result in outcomes:
+                yield next_event(result, operation=operation)
+        except RequestError as error:
+            yield next_event({"errors": error.errors}, operation=operation)
+    yield event("complete", b"" if operation is None else encoded({"id": operation}))
+
+
+async def _stream(outcomes: Outcomes) -> AsyncGenerator[bytes, None]:
+    async with aclosing(events(outcomes)) as chunks:
         yield COMMENT
-        async for result in outcomes:
-            yield next_event(result)
-    yield event("complete")
+        async for chunk in chunks:
+            yield chunk

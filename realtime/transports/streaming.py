@@ -22,7 +22,10 @@ HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 
 
 Outcomes = AsyncGenerator[Result, None]
-"""The results of an operation; if it fails, the last has `errors` and no `data`."""
+"""The results of an operation; one that cannot begin has one with `errors` and no `data`.
+
+Raises RequestError where its stream breaks by a fault of ours.
+"""
 
 
 async def outcomes(
@@ -32,30 +35,32 @@ async def outcomes(
     try:
         results = await begin(handler, request, data, context)
     except Exception as error:
-        return _single(_failure(handler, error))
-    return _guarded(handler, results)
+        return _single({"errors": _errors(handler, error)})
+    return _guarded(results)
 
 
 Begin = Callable[[], Awaitable[Outcomes]]
 
 
-async def _guarded(handler: GraphQLHttpHandlerBase, results: Results) -> Outcomes:
+async def _guarded(results: Results) -> Outcomes:
     try:
         async with aclosing(results):
             async for result in results:
                 yield result
-    except Exception as error:
-        yield _failure(handler, error)
+    except RequestError as error:
+        if error.is_fault:
+            raise
+        yield {"errors": error.errors}
 
 
 async def _single(result: Result) -> Outcomes:
     yield result
 
 
-def _failure(handler: GraphQLHttpHandlerBase, error: Exception) -> Result:
+def _errors(handler: GraphQLHttpHandlerBase, error: Exception) -> list[dict[str, Any]]:
     if isinstance(error, RequestError):
-        return {"errors": error.errors}
-    return {"errors": [handler.error_formatter(fault(error), handler.debug)]}
+        return error.errors
+    return [handler.error_formatter(fault(error), handler.debug)]
 
 
 class Chunks(Protocol):
@@ -93,6 +98,8 @@ class StreamedResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         sending = anyio.Lock()
+        started = False
+        gone = False
 
         async def write(body: bytes, *, more: bool = True) -> None:
             message: Message = {"type": "http.response.body", "body": body, "more_body": more}
@@ -105,8 +112,10 @@ class StreamedResponse(Response):
                 await write(self._heartbeat)
 
         async def watch() -> None:
+            nonlocal gone
             while (await receive())["type"] != "http.disconnect":
                 pass
+            gone = True
             group.cancel_scope.cancel()
 
         start = {
@@ -116,16 +125,32 @@ class StreamedResponse(Response):
         }
         try:
             async with anyio.create_task_group() as group:
+                _open.add(group.cancel_scope)
                 group.start_soon(watch)
                 async with aclosing(await self._begin()) as chunks:
                     await send(start)
+                    started = True
                     group.start_soon(beat)
                     async for chunk in chunks:
                         await write(chunk)
-                await write(b"", more=False)
                 group.cancel_scope.cancel()
+            if started and not gone:
+                await write(b"", more=False)
+            elif not gone:
+                await Response(status_code=503)(scope, receive, send)
         except* OSError:
             pass  # the client has gone, and the server says so by an error
+        finally:
+            _open.discard(group.cancel_scope)
+
+
+_open: set[anyio.CancelScope] = set()
+
+
+def end_streams() -> None:
+    """End all streams of the process as a broken network would: clients ask again."""
+    for scope in list(_open):
+        scope.cancel()
 
 
 class StreamHandler(SubscriptionHandler):

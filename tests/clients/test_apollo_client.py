@@ -6,7 +6,7 @@ from tests.clients.node import Node
 from tests.harness.server import ServerProcess
 
 
-@pytest.mark.parametrize("transport", ["graphql-ws", "subscriptions-transport-ws"])
+@pytest.mark.parametrize("transport", ["graphql-ws", "subscriptions-transport-ws", "multipart"])
 def test_its_subscriptions_are_cut_off_and_go_on(
     transport: str, node: Node, server: ServerProcess
 ) -> None:

@@ -22,15 +22,23 @@ class CommandFailedError(Exception):
 class ServerProcess(Service):
     """The project on a free port, under daphne (as in development) or uvicorn (as in production).
 
+    With `application` another ASGI application, named as `module:attribute`.
     A server that does not end on SIGTERM fails the test at the end of its block.
     """
 
     name = "the server"
 
-    def __init__(self, kind: Literal["daphne", "uvicorn"], env: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        kind: Literal["daphne", "uvicorn"],
+        env: Mapping[str, str],
+        *,
+        application: str | None = None,
+    ) -> None:
         super().__init__()
         self.kind = kind
         self._env = env
+        self._application = application
 
     @property
     def url(self) -> str:
@@ -62,10 +70,15 @@ class ServerProcess(Service):
     def _command(self) -> Sequence[str | Path]:
         # Unbuffered, so that `log` sees a line once it is written.
         python = [sys.executable, "-u"]
+        if self.kind == "daphne" and self._application:
+            return [
+                *(*python, "-m", "daphne", "--bind", HOST, "--port", str(self.port)),
+                self._application,
+            ]
         if self.kind == "daphne":
             return [*python, "manage.py", "runserver", f"{HOST}:{self.port}", "--noreload"]
         return [
-            *(*python, "-m", "uvicorn", "django_project.asgi:application"),
+            *(*python, "-m", "uvicorn", self._application or "django_project.asgi:application"),
             *("--host", HOST, "--port", str(self.port), "--ws", "websockets-sansio"),
         ]
 

@@ -55,9 +55,6 @@ class Fault:
 
 End = Errors | Completed | Closed | Fault
 
-# What answers `extensions: {"confirm": true}` once every later event will reach the subscription.
-_CONFIRMATION = Result(payload={"data": None, "extensions": {"subscribed": True}})
-
 
 class UnexpectedError(AssertionError):
     """Something else came than the test expected; `came` tells what."""
@@ -68,10 +65,14 @@ class UnexpectedError(AssertionError):
 
 
 class Subscription:
-    """One operation on a socket, of any kind: its results in order, then its end."""
+    """One operation on a socket, of any kind: its results in order, then its end.
+
+    `cursor` is that of the last result; the results are returned without.
+    """
 
     def __init__(self, socket: "GraphQLSocket", operation_id: str) -> None:
         self.id = operation_id
+        self.cursor: str | None = None
         self._socket = socket
         self._inbox: asyncio.Queue[Result | End] = asyncio.Queue(_INBOX_LIMIT)
         self._end: End | None = None
@@ -81,7 +82,10 @@ class Subscription:
         came = await self.expect("a result", timeout)
         if not isinstance(came, Result):
             raise UnexpectedError(came, "a result")
-        return came.payload
+        payload = dict(came.payload)
+        extensions = dict(payload.pop("extensions", {}))
+        self.cursor = extensions.pop("cursor", self.cursor)
+        return {**payload, "extensions": extensions} if extensions else payload
 
     async def completed(self, timeout: float = 5) -> None:
         """Wait until the server completes; raises UnexpectedError when something else comes."""
@@ -178,9 +182,10 @@ class GraphQLSocket:
         """Return a subscription that the server has confirmed: it sees every later event."""
         confirm = {"confirm": True}
         operation = await self.subscribe(query, variables, operation_name, extensions=confirm)
-        came = await operation.expect("the confirmation", timeout)
-        if came != _CONFIRMATION:
-            raise UnexpectedError(came, "the confirmation")
+        came = await operation.next(timeout)
+        # Sent once every later event will reach the subscription.
+        if came != {"data": None, "extensions": {"subscribed": True}}:
+            raise UnexpectedError(Result(payload=came), "the confirmation")
         return operation
 
     async def subscribe(

@@ -177,18 +177,25 @@ class TestParts:
         stream = HttpStream(app, accept=PARTS, body={"query": "subscription { few }"})
         assert await stream.open() == 200
         assert stream.headers["content-type"].startswith("multipart/mixed;boundary=graphql")
-        assert await stream.rest() == (
-            '--graphql\r\ncontent-type: application/json\r\n\r\n{"payload":{"data":{"few":1}}}\r\n'
-            '--graphql\r\ncontent-type: application/json\r\n\r\n{"payload":{"data":{"few":2}}}\r\n'
-            "--graphql--\r\n"
-        )
+        assert (await stream.rest()).split("\r\n--graphql") == [
+            "",
+            '\r\ncontent-type: application/json\r\n\r\n{"payload":{"data":{"few":1}}}',
+            '\r\ncontent-type: application/json\r\n\r\n{"payload":{"data":{"few":2}}}',
+            "--\r\n",
+        ]
         await stream.leave()
 
     @pytest.mark.parametrize("query", ["subscription { forbidden }", "subscription { unknown }"])
-    async def test_what_cannot_run_is_a_terminal_error(self, query: str, app: Any) -> None:
+    async def test_errors_of_what_cannot_run_are_in_the_payload(self, query: str, app: Any) -> None:
         _, body = await answer(app, "POST", accept=PARTS, body={"query": query})
-        [_, part, end] = body.split("--graphql")
-        assert '{"payload":null,"errors":[{"message"' in part
+        [_, part, end] = body.split("\r\n--graphql")
+        assert '{"payload":{"errors":[{"message"' in part
+        assert end == "--\r\n"
+
+    async def test_errors_of_a_stream_that_breaks_are_beside_it(self, app: Any) -> None:
+        _, body = await answer(app, "POST", accept=PARTS, body={"query": "subscription{breaking}"})
+        [_, _, part, end] = body.split("\r\n--graphql")
+        assert '{"payload":null,"errors":[{"message":"Internal server error"' in part
         assert end == "--\r\n"
 
     async def test_heartbeats_are_empty_parts(
