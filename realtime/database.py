@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, ParamSpec, TypeVar
 
 from channels.db import database_sync_to_async
+from django.db import reset_queries
 
 from realtime.conf import get_settings
 
@@ -20,8 +21,13 @@ def in_database(function: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]
     The threads live as long as the process, so their connections are reused as
     far as CONN_MAX_AGE allows.
     """
+
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        reset_queries()  # as Django does for each request: with DEBUG they would pile up
+        return function(*args, **kwargs)
+
     hop: Callable[P, Coroutine[Any, Any, R]] = database_sync_to_async(
-        function, thread_sensitive=False, executor=_pool()
+        run, thread_sensitive=False, executor=_pool()
     )
     return hop
 

@@ -11,6 +11,7 @@ from typing import Any
 
 HOST = "127.0.0.1"
 MASK = bytes(4)
+TEXT, BINARY, CLOSE = 1, 2, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +21,32 @@ class Connection:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
-    def send(self, message: Any) -> None:
-        """Send a WebSocket text frame."""
-        data = json.dumps(message).encode()
-        size = bytes([0x80 | len(data)]) if len(data) < 126 else struct.pack(">BH", 0xFE, len(data))
-        self.writer.write(b"\x81" + size + MASK + data)
+    def send(self, message: Any, *, opcode: int = TEXT) -> None:
+        """Send a WebSocket frame of a message, or of bytes as they are."""
+        data = message if isinstance(message, bytes) else json.dumps(message).encode()
+        if len(data) < 126:
+            size = bytes([0x80 | len(data)])
+        elif len(data) < 1 << 16:
+            size = struct.pack(">BH", 0xFE, len(data))
+        else:
+            size = struct.pack(">BQ", 0xFF, len(data))
+        self.writer.write(bytes([0x80 | opcode]) + size + MASK + data)
 
     async def until(self, mark: bytes) -> bytes:
         """Return what comes, up to a mark."""
         async with asyncio.timeout(10):
             return await self.reader.readuntil(mark)
+
+    async def closed(self) -> int:
+        """Return the code with which the server closes, whatever comes before."""
+        async with asyncio.timeout(10):
+            while True:
+                opcode, length = await self.reader.readexactly(2)
+                if length == 126:
+                    [length] = struct.unpack(">H", await self.reader.readexactly(2))
+                payload = await self.reader.readexactly(length)
+                if opcode & 0x0F == CLOSE:
+                    return int.from_bytes(payload[:2])
 
     async def free(self) -> None:
         """Give back the socket, however it was left."""
@@ -39,7 +56,7 @@ class Connection:
 
     def close(self) -> None:
         """Say goodbye: a close frame over WebSocket, the end of TCP for all."""
-        self.writer.write(b"\x88\x82" + MASK + struct.pack(">H", 1000))
+        self.send(struct.pack(">H", 1000), opcode=CLOSE)
         self.writer.close()
 
     def hang_up(self) -> None:
