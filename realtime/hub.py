@@ -12,14 +12,13 @@ from time import monotonic
 
 from django.db import InterfaceError, OperationalError
 
-from realtime import cursor, doorbell, log
+from realtime import doorbell, log
 from realtime.conf import get_settings
 from realtime.cursor import Position
 from realtime.database import in_database
-from realtime.exceptions import CursorExpiredError, CursorInvalidError, LoadError
-from realtime.log import NOTHING
+from realtime.exceptions import CursorExpiredError, LoadError
 from realtime.models import Event
-from realtime.subscription import Broadcasts, Delivery, Feed, Subscription
+from realtime.subscription import Broadcasts, Delivery, Feed, Subscription, resumed
 
 logger = logging.getLogger("realtime.hub")
 
@@ -69,7 +68,7 @@ class Hub:
         try:
             heads = await in_database(log.heads)(subscription.topics)
             self._begin(heads)
-            start = heads if after is None else _resumed(after, heads)
+            start = heads if after is None else resumed(after, heads)
             subscription.begin(start)
             handed_out = self.positions(heads)
             # Behind by its cursor; or without one, where another reader of the heads was quicker.
@@ -297,23 +296,6 @@ class Hub:
                 if feed is self._suspect:
                     self._suspect = None
         return loaded
-
-
-def _resumed(after: str, heads: Mapping[str, Position]) -> dict[str, Position]:
-    """Return where a cursor stands in the logs of these heads."""
-    try:
-        positions = cursor.from_text(after, heads)
-    except ValueError:
-        raise CursorInvalidError from None
-    if positions is None:
-        raise CursorExpiredError(", ".join(sorted(heads)))
-    for topic, position in positions.items():
-        head = heads[topic]
-        # A cursor from before the first event of a topic knows no epoch.
-        is_foreign = position.epoch != head.epoch and position != NOTHING
-        if is_foreign or position.offset > head.offset:
-            raise CursorExpiredError(topic)
-    return positions
 
 
 _running: dict[asyncio.AbstractEventLoop, Hub] = {}

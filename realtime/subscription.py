@@ -9,7 +9,8 @@ from realtime import cursor, log
 from realtime.conf import get_settings
 from realtime.cursor import Position
 from realtime.database import in_database
-from realtime.exceptions import CursorExpiredError
+from realtime.exceptions import CursorExpiredError, CursorInvalidError
+from realtime.log import NOTHING
 from realtime.models import Event
 
 Delivery = tuple[Event, Any]
@@ -146,6 +147,26 @@ class Subscription:
         """End with an error, which the reader meets at its next step."""
         self._error = error
         self._wake.set()
+
+
+def resumed(after: str, heads: Mapping[str, Position]) -> dict[str, Position]:
+    """Return where a cursor stands in the logs that have these heads.
+
+    Raises CursorInvalidError or CursorExpiredError.
+    """
+    try:
+        positions = cursor.from_text(after, heads)
+    except ValueError:
+        raise CursorInvalidError from None
+    if positions is None:
+        raise CursorExpiredError(", ".join(sorted(heads)))
+    for topic, position in positions.items():
+        head = heads[topic]
+        # A cursor from before the first event of a topic knows no epoch.
+        is_foreign = position.epoch != head.epoch and position != NOTHING
+        if is_foreign or position.offset > head.offset:
+            raise CursorExpiredError(topic)
+    return positions
 
 
 class Broadcasts:
