@@ -77,11 +77,11 @@ class Subscription:
         self._inbox: asyncio.Queue[Result | End] = asyncio.Queue(_INBOX_LIMIT)
         self._end: End | None = None
 
-    async def next(self, timeout: float = 5) -> Payload:
+    async def next(self, timeout: float = 5, *, what: str = "a result") -> Payload:
         """Return the next result; raises UnexpectedError when an end comes instead."""
-        came = await self.expect("a result", timeout)
+        came = await self.expect(what, timeout)
         if not isinstance(came, Result):
-            raise UnexpectedError(came, "a result")
+            raise UnexpectedError(came, what)
         payload = dict(came.payload)
         extensions = dict(payload.pop("extensions", {}))
         self.cursor = extensions.pop("cursor", self.cursor)
@@ -182,7 +182,7 @@ class GraphQLSocket:
         """Return a subscription that the server has confirmed: it sees every later event."""
         confirm = {"confirm": True}
         operation = await self.subscribe(query, variables, operation_name, extensions=confirm)
-        came = await operation.next(timeout)
+        came = await operation.next(timeout, what="the confirmation")
         # Sent once every later event will reach the subscription.
         if came != {"data": None, "extensions": {"subscribed": True}}:
             raise UnexpectedError(Result(payload=came), "the confirmation")
