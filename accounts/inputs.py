@@ -2,6 +2,9 @@
 
 import re
 
+from django.core.exceptions import ValidationError
+from graphql import GraphQLError
+
 LARGEST = 2**63 - 1
 """The largest primary key that both databases can hold."""
 
@@ -12,6 +15,11 @@ def parse_id(text: str) -> int | None:
         return None
     pk = int(text)
     return pk if pk <= LARGEST else None
+
+
+def bad_input(error: ValidationError) -> GraphQLError:
+    """Return what a client is told of a value that cannot be."""
+    return GraphQLError(error.messages[0], extensions={"code": "BAD_USER_INPUT"})
 
 
 def is_storable(text: str) -> bool:

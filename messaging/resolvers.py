@@ -5,6 +5,7 @@ from typing import Any
 from ariadne import MutationType, ObjectType, QueryType
 from django.core.exceptions import ValidationError
 
+from accounts.inputs import bad_input
 from accounts.viewer import Info, viewer
 from messaging import selectors, services
 from messaging.models import RoomMessage
@@ -20,7 +21,7 @@ chat_message.set_alias("chatroom", "room_id")
 @query.field("messages")
 async def resolve_messages(_: Any, info: Info, user_id: str) -> dict[str, Any]:
     try:
-        return {"success": True, "messages": await in_database(selectors.messages_of)(user_id)}
+        return {"success": True, **await in_database(selectors.inbox_snapshot)(user_id)}
     except ValidationError as error:
         return {"success": False, "errors": error.messages}
 
@@ -28,6 +29,14 @@ async def resolve_messages(_: Any, info: Info, user_id: str) -> dict[str, Any]:
 @query.field("history")
 async def resolve_history(_: Any, info: Info, chatroom: str) -> list[RoomMessage]:
     return await in_database(selectors.room_messages)(chatroom)
+
+
+@query.field("roomMessages")
+async def resolve_room_messages(_: Any, info: Info, chatroom: str) -> dict[str, Any]:
+    try:
+        return await in_database(selectors.room_snapshot)(chatroom)
+    except ValidationError as error:
+        raise bad_input(error) from None
 
 
 @mutation.field("createMessage")

@@ -1,13 +1,16 @@
 """Reads of messages."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 
 from accounts.inputs import is_storable, parse_id
 from accounts.models import User
-from messaging.models import Message, RoomMessage
+from messaging.models import Message, Room, RoomMessage
+from messaging.topics import inbox_topic, room_topic
+from realtime import log
 
 
 def known_user(text: str) -> int:
@@ -27,6 +30,13 @@ def messages_of(user_id: str) -> list[Message]:
     return messages
 
 
+def inbox_snapshot(user_id: str) -> dict[str, Any]:
+    """Return a user's messages, and the cursor to follow the inbox from. Raises ValidationError."""
+    pk = parse_id(user_id)
+    cursor = log.snapshot([inbox_topic(pk)]) if pk else None
+    return {"cursor": cursor, "messages": messages_of(user_id)}
+
+
 def messages_by_id(ids: Iterable[str]) -> dict[int, Message]:
     """Return the messages of these ids."""
     return Message.objects.in_bulk(list(ids))
@@ -37,6 +47,19 @@ def room_messages(room: str) -> list[RoomMessage]:
     if not is_storable(room):
         return []
     return list(RoomMessage.objects.filter(room__name=room).select_related("sender"))
+
+
+def possible_room(name: str) -> str:
+    """Return the name of a room, there or not. Raises ValidationError."""
+    if not is_storable(name) or not 0 < len(name) <= Room.MAX_NAME:
+        raise ValidationError("There can be no such room")
+    return name
+
+
+def room_snapshot(room: str) -> dict[str, Any]:
+    """Return a room's messages, and the cursor to follow it from. Raises ValidationError."""
+    cursor = log.snapshot([room_topic(possible_room(room))])
+    return {"cursor": cursor, "messages": room_messages(room)}
 
 
 def room_messages_by_id(ids: Iterable[str]) -> dict[int, RoomMessage]:

@@ -3,12 +3,11 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from graphql import GraphQLError
 
-from accounts.inputs import is_storable
+from accounts.inputs import bad_input
 from accounts.viewer import Info
 from messaging import selectors
-from messaging.models import Message, Room, RoomMessage
+from messaging.models import Message, RoomMessage
 from messaging.topics import ANNOUNCEMENTS, inbox_topic, room_topic
 from realtime.live import Kind, LiveSubscriptionType
 
@@ -20,7 +19,7 @@ def message_topics(_: Any, info: Info, user_id: str) -> str:
     try:
         return inbox_topic(selectors.known_user(user_id))
     except ValidationError as error:
-        raise GraphQLError(error.messages[0], extensions={"code": "BAD_USER_INPUT"}) from None
+        raise bad_input(error) from None
 
 
 subscription.load("messages")(selectors.messages_by_id)
@@ -33,9 +32,10 @@ def resolve_message(message: Message, info: Info, **_: Any) -> Message:
 
 @subscription.topics("onNewChatMessage", kinds=[Kind.CREATED])
 async def room_topics(_: Any, info: Info, chatroom: str) -> str:
-    if not is_storable(chatroom) or not 0 < len(chatroom) <= Room.MAX_NAME:
-        raise GraphQLError("There can be no such room", extensions={"code": "BAD_USER_INPUT"})
-    return room_topic(chatroom)
+    try:
+        return room_topic(selectors.possible_room(chatroom))
+    except ValidationError as error:
+        raise bad_input(error) from None
 
 
 subscription.load("onNewChatMessage")(selectors.room_messages_by_id)

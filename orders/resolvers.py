@@ -19,6 +19,11 @@ async def resolve_orders(_: Any, info: Info) -> list[Order]:
     return await in_database(selectors.orders)()
 
 
+@query.field("orders")
+async def resolve_orders_snapshot(_: Any, info: Info) -> dict[str, Any]:
+    return await in_database(selectors.orders_snapshot)()
+
+
 @order.field("user")
 def resolve_user(order: Order, info: Info) -> User | None:
     return order.user if order.user_id is not None else None

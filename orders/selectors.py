@@ -2,16 +2,25 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from accounts.inputs import parse_id
 from accounts.models import User
 from orders.models import Order
+from orders.topics import ALL_ORDERS
+from realtime import log
 from realtime.models import Event
 
 
 def orders() -> list[Order]:
     """Return all orders with their users, newest first."""
     return list(Order.objects.select_related("user"))
+
+
+def orders_snapshot() -> dict[str, Any]:
+    """Return all orders, and the cursor to follow them from."""
+    cursor = log.snapshot([ALL_ORDERS])
+    return {"cursor": cursor, "orders": orders()}
 
 
 def newest_order() -> Order | None:

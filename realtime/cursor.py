@@ -8,6 +8,9 @@ import re
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+BEGINNING = "0"
+"""What clients give as a cursor for all that is retained."""
+
 
 class Position(NamedTuple):
     """A place in the log of one topic."""

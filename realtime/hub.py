@@ -68,7 +68,10 @@ class Hub:
         try:
             heads = await in_database(log.heads)(subscription.topics)
             self._begin(heads)
-            start = heads if after is None else resumed(after, heads)
+            start: Mapping[str, Position] = heads
+            if after is not None:
+                tails = await in_database(log.tails)(subscription.topics)
+                start = resumed(after, heads, tails)
             subscription.begin(start)
             handed_out = self.positions(heads)
             # Behind by its cursor; or without one, where another reader of the heads was quicker.

@@ -14,7 +14,14 @@ from inspect import iscoroutinefunction
 from typing import Any, Self, TypeVar
 
 from ariadne import SubscriptionType
-from graphql import GraphQLResolveInfo, GraphQLSchema
+from graphql import (
+    GraphQLArgument,
+    GraphQLField,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    GraphQLString,
+    default_field_resolver,
+)
 
 from realtime.database import in_database
 from realtime.hub import Hub
@@ -25,6 +32,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 Kind = Event.Kind
 
+
+AFTER = """Begin with what has happened since this cursor; "0" asks for all that is retained.
+Each result bears one, as `extensions.cursor`."""
 
 resuming: ContextVar[str | None] = ContextVar("resuming", default=None)
 """The cursor after which the subscription that is being started goes on."""
@@ -47,13 +57,16 @@ class LiveField:
 
     async def source(self, root: Any, info: GraphQLResolveInfo[Any], **args: Any) -> "LiveStream":
         """Subscribe; when this returns, every later event will be delivered."""
+        after, given = resuming.get(), args.pop("after", None)
+        if after is None:  # first that of the request: who reconnects does not edit an operation
+            after = given
         topics = await _call(self._topics, root, info, **args)
         subscription = await Hub.current().subscribe(
-            [topics] if isinstance(topics, str) else topics, self, after=resuming.get()
+            [topics] if isinstance(topics, str) else topics, self, after=after
         )
         try:
             first = None
-            if self._initial and resuming.get() is None:  # who resumes has had it
+            if self._initial and after is None:  # who resumes has had it
                 first = await _call(self._initial, root, info, **args)
         except BaseException:
             await subscription.aclose()
@@ -189,10 +202,25 @@ class LiveSubscriptionType(SubscriptionType):
             field.gone = self._gone.get(name)
             self._set_source(name, field.source)
         super().bind_to_schema(schema)
+        for name in self._live:
+            assert schema.subscription_type is not None, "Ariadne has found the field"
+            _take_after(schema.subscription_type.fields[name])
 
     def _set_source(self, name: str, source: Callable[..., Awaitable[AsyncIterator[Any]]]) -> None:
         # Ariadne's type names generators; a coroutine lets subscribing end before the first event.
         self.set_source(name, source)  # type: ignore[arg-type]
+
+
+def _take_after(field: GraphQLField) -> None:
+    """Let a field have the argument `after`, which is not its resolver's affair."""
+    field.args.setdefault("after", GraphQLArgument(GraphQLString, description=AFTER))
+    resolve = field.resolve or default_field_resolver
+
+    def resolve_without(value: Any, info: GraphQLResolveInfo[Any], **args: Any) -> Any:
+        args.pop("after", None)
+        return resolve(value, info, **args)
+
+    field.resolve = resolve_without
 
 
 async def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from secrets import token_hex
 from typing import NamedTuple
 
 from django.db import connections, router, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Min, Q, QuerySet
 
+from realtime import cursor
 from realtime.cursor import Position
 from realtime.exceptions import ForeignDatabaseError
 from realtime.models import Event, Topic
@@ -112,6 +114,57 @@ def heads(topics: Collection[str]) -> dict[str, Position]:
             for name, offset, epoch in rows.values_list("name", "offset", "epoch")
         )
     return found
+
+
+def tails(topics: Collection[str]) -> dict[str, int]:
+    """Return behind which offset each topic is retained: that of its head where nothing is."""
+    behind = {topic: head.offset for topic, head in heads(topics).items()}
+    names = list(topics)
+    for start in range(0, len(names), LOOKUP):
+        retained = _events().filter(topic__in=names[start : start + LOOKUP])
+        oldest = retained.order_by().values_list("topic").annotate(Min("offset"))
+        behind.update((topic, offset - 1) for topic, offset in oldest)
+    return behind
+
+
+def snapshot(topics: Collection[str]) -> str:
+    """Return a cursor to subscribe after; read it before the rows that a client gets with it.
+
+    What is committed between the two is in both: nothing is missed.
+    """
+    return cursor.to_text(heads(topics))
+
+
+def prune(before: datetime, *, batch: int = 1_000) -> int:
+    """Delete the events that were created before a time; return how many.
+
+    In transactions of one batch, so that writers wait for one at most. Cursors from before
+    what is left are refused.
+    """
+    deleted = 0
+    while True:
+        oldest = _events().filter(created_at__lt=before).order_by("created_at")
+        ids = list(oldest.values_list("pk", flat=True)[:batch])
+        deleted += _events().filter(pk__in=ids).delete()[0]
+        if len(ids) < batch:
+            return deleted
+
+
+def reset_epochs(*, batch: int = 1_000) -> int:
+    """Give every topic a new epoch, so that all cursors are refused; return how many topics."""
+    using = router.db_for_write(Topic)
+    done, last = 0, ""
+    while True:
+        query = Topic.objects.using(using).filter(name__gt=last).order_by("name")
+        with transaction.atomic(using=using):
+            topics = list(query.select_for_update()[:batch])
+            for topic in topics:
+                topic.epoch = token_hex(4)
+            Topic.objects.using(using).bulk_update(topics, ["epoch"])
+        done += len(topics)
+        if len(topics) < batch:
+            return done
+        last = topics[-1].name
 
 
 LOOKUP = 30_000

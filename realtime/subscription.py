@@ -149,11 +149,15 @@ class Subscription:
         self._wake.set()
 
 
-def resumed(after: str, heads: Mapping[str, Position]) -> dict[str, Position]:
-    """Return where a cursor stands in the logs that have these heads.
+def resumed(
+    after: str, heads: Mapping[str, Position], tails: Mapping[str, int]
+) -> Mapping[str, Position]:
+    """Return where a cursor stands in the logs that have these heads and tails.
 
     Raises CursorInvalidError or CursorExpiredError.
     """
+    if after == cursor.BEGINNING:
+        return {topic: Position(tails[topic], head.epoch) for topic, head in heads.items()}
     try:
         positions = cursor.from_text(after, heads)
     except ValueError:
@@ -164,7 +168,7 @@ def resumed(after: str, heads: Mapping[str, Position]) -> dict[str, Position]:
         head = heads[topic]
         # A cursor from before the first event of a topic knows no epoch.
         is_foreign = position.epoch != head.epoch and position != NOTHING
-        if is_foreign or position.offset > head.offset:
+        if is_foreign or not tails[topic] <= position.offset <= head.offset:
             raise CursorExpiredError(topic)
     return positions
 

@@ -150,7 +150,7 @@ class TestMessages:
                 {"content": "Hello", "senderId": str(two.pk), "recipientId": str(one.pk)},
             ],
         }
-        assert len(queries) == 1
+        assert len(queries) == 2  # head of the topic, messages
 
     async def test_nobody_wrote_yet(self, execute: Execute, users: tuple[User, User]) -> None:
         query = "query Read($id: ID!) { messages(userId: $id) { success messages { content } } }"

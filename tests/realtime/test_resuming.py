@@ -181,6 +181,40 @@ class TestResuming:
         assert found == [["1", "2"]] * 5
 
 
+class TestTheArgument:
+    """Every live field takes `after`, though its schema does not say so."""
+
+    AFTER = "subscription ($after: String) { book(after: $after) { title } }"
+
+    async def test_it_is_a_place_to_begin(self, reader: GraphQLClient) -> None:
+        subscription = await reader.subscribe(self.AFTER)
+        await write(1, 2)
+        assert await titles(subscription, 1) == ["1"]
+        again = await reader.subscribe(self.AFTER, {"after": subscription.cursor})
+        assert await titles(again, 1) == ["2"]
+
+    async def test_the_extension_comes_before_it(self, reader: GraphQLClient) -> None:
+        subscription = await reader.subscribe(self.AFTER, {"after": "0"})
+        await write(1, 2)
+        assert await titles(subscription, 1) == ["1"]
+        await reader.cut_off()
+        await come_back(reader, subscription)
+        assert await titles(subscription, 1) == ["2"]
+
+    async def test_zero_asks_for_all_that_is_retained(self, reader: GraphQLClient) -> None:
+        await write(1, 2, 3, 4, 5)
+        await in_database(prune)()
+        subscription = await reader.subscribe(self.AFTER, {"after": "0"})
+        assert await titles(subscription, 2) == ["4", "5"]
+        await write(6)
+        assert await titles(subscription, 1) == ["6"]
+
+    async def test_also_where_nothing_is(self, reader: GraphQLClient) -> None:
+        subscription = await reader.subscribe(self.AFTER, {"after": "0"})
+        await write(1)
+        assert await titles(subscription, 1) == ["1"]
+
+
 def forget() -> None:
     Event.objects.all().delete()
     Topic.objects.all().delete()
