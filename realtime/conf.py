@@ -36,6 +36,9 @@ class Settings:
     stream_heartbeat: float = 5.0
     """Seconds between the heartbeats of server-sent events and multipart subscriptions."""
 
+    drain_time: float = 3.0
+    """Seconds over which a server that is told to end closes its WebSockets."""
+
     document_cache: int = 500_000
     """Characters of the documents that are kept parsed; they take about a hundred times that."""
 

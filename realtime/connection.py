@@ -1,6 +1,7 @@
 """One WebSocket: its protocol, its operations, its timers."""
 
 import asyncio
+import random
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext, suppress
 from copy import copy
@@ -56,6 +57,8 @@ class Connection:
         self._making_context = asyncio.Lock()
         self._operations: dict[OperationId, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._executing: set[asyncio.Task[None]] = set()
+        """The operations that have no result yet, and are not live."""
         self._heard = asyncio.Event()
         self._receiving = CancelScope()
 
@@ -64,12 +67,27 @@ class Connection:
         self._spawn(self._time_init(), "init-timeout")
         if get_settings().keep_alive_interval:
             self._spawn(self._beat(), "heartbeat")
+        if _draining:
+            await self._act(self._protocol.restart())
+            return
+        _open.add(self)
         try:
             with self._receiving:
                 await self._receive()
         finally:
+            _open.discard(self)
             await self._end_tasks()
             await self._tell(self._handler.on_disconnect)
+
+    async def drain(self, *, after: float, patience: float) -> None:
+        """Close for a restart after so many seconds, when queries and mutations have results.
+
+        Those that have none in `patience` seconds more are cut off.
+        """
+        await asyncio.sleep(after)
+        if self._executing:
+            await asyncio.wait(self._executing, timeout=patience)
+        await self._act(self._protocol.restart())
 
     async def _receive(self) -> None:
         while True:
@@ -87,9 +105,10 @@ class Connection:
                 case ConnectionInit(payload=payload):
                     self._spawn(self._judge(payload), "init")
                 case Subscribe(id=id, payload=payload):
-                    self._operations[id] = self._spawn(
-                        self._operate(id, dict(payload)), f"operation {id!s:.60}"
-                    )
+                    task = self._spawn(self._operate(id, dict(payload)), f"operation {id!s:.60}")
+                    self._operations[id] = task
+                    self._executing.add(task)
+                    task.add_done_callback(self._executing.discard)
                 case Complete(id=id):
                     self._operations.pop(id).cancel()
         for event in events:
@@ -170,6 +189,7 @@ class Connection:
                 if not isinstance(results, Stream):
                     await self._deliver(id, payload, results)
             if isinstance(results, Stream):
+                self._executing -= {asyncio.current_task()}
                 await self._deliver(id, payload, results)
         except RequestError as error:
             await self._end(id, self._protocol.error(id, _json(error.errors)))
@@ -220,6 +240,26 @@ class Connection:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+_open: set[Connection] = set()
+_draining = False
+
+
+async def drain_connections(*, seconds: float) -> None:
+    """Close all connections of the process for a restart, at times spread over the seconds.
+
+    Meanwhile new ones are closed at once.
+    """
+    global _draining
+    _draining = True
+    try:
+        async with asyncio.TaskGroup() as closing:
+            for connection in _open:
+                after = random.uniform(0, seconds)  # noqa: S311  (spread, not secret)
+                closing.create_task(connection.drain(after=after, patience=seconds))
+    finally:
+        _draining = False
 
 
 async def _called(value: Any) -> Any:

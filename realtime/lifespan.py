@@ -9,14 +9,18 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
+from realtime.conf import get_settings
+from realtime.connection import drain_connections
 from realtime.transports.streaming import end_streams
 
 
 async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve the `lifespan` scope: end the streams when the process is told to end.
+    """Serve the `lifespan` scope: drain when the process is told to end.
 
-    Servers wait for open HTTP responses before they say so themselves, so that a stream
-    would hold them for ever. Mount it in Channels' ProtocolTypeRouter as `lifespan`.
+    A server that is told itself closes all WebSockets at once, so that all clients come
+    back at once, and waits for ever for streams over HTTP. So the signal reaches it when
+    ours have ended; a second one at once. Mount this in Channels' ProtocolTypeRouter as
+    `lifespan`.
     """
     await receive()
     with _told_to_end():
@@ -29,20 +33,36 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
 def _told_to_end() -> Iterator[None]:
     loop = asyncio.get_running_loop()
     previous: dict[int, Any] = {}
+    draining: list[asyncio.Task[None]] = []
 
-    def end(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(end_streams)
+    def tell(number: int, frame: FrameType | None) -> None:
         if callable(handler := previous[number]):
             handler(number, frame)
 
+    async def drain(number: int) -> None:
+        try:
+            end_streams()
+            await drain_connections(seconds=get_settings().drain_time)
+        finally:
+            tell(number, None)
+
+    def begin(number: int) -> None:
+        draining.append(loop.create_task(drain(number), name="realtime-drain"))
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if draining:
+            tell(number, frame)
+        else:
+            loop.call_soon_threadsafe(begin, number)
+
     try:
         for number in (signal.SIGTERM, signal.SIGINT):
-            previous[number] = signal.signal(number, end)
+            previous[number] = signal.signal(number, handle)
     except ValueError:
         pass  # not in the main thread, where signals arrive
     try:
         yield
     finally:
         for told, handler in previous.items():
-            if signal.getsignal(told) is end:
+            if signal.getsignal(told) is handle:
                 signal.signal(told, handler)

@@ -118,6 +118,12 @@ class ServerProtocol(ABC):
             return []
         return [self._close(CloseCode.INTERNAL_ERROR, reason)]
 
+    def restart(self) -> list[Event]:
+        """Close because the server is about to end; another takes the client."""
+        if self.state is State.CLOSED:
+            return []
+        return [self._close(CloseCode.RESTARTING, "Server restarting")]
+
     def init_timed_out(self) -> list[Event]:
         """Note that the time for `connection_init` is over. Slow judging is no time-out."""
         if self.state is not State.OPENED:
