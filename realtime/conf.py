@@ -52,7 +52,7 @@ class Settings:
     """Seconds between the server's pings, which are the legacy dialect's keep-alives; 0: none."""
 
     pong_timeout: float = 10.0
-    """Seconds a WebSocket client has to send anything after a ping."""
+    """Seconds a WebSocket client has to take a ping, and then to send anything."""
 
     connection_init_timeout: float = 3.0
     """Seconds a WebSocket client has to send `connection_init`."""

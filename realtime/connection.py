@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext, suppress
 from copy import copy
 from inspect import isawaitable
@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from realtime.conf import get_settings
 from realtime.execution import RequestError, Results, Stream, begin, encoded, fault
-from realtime.protocols.close_codes import Close
+from realtime.protocols.close_codes import Close, CloseCode
 from realtime.protocols.events import (
     Complete,
     ConnectionInit,
@@ -30,6 +30,10 @@ from realtime.protocols.server import ServerProtocol
 
 CLOSE_TIMEOUT = 1.0
 """Seconds for a client that does not read to take the close frame, and for operations to end."""
+
+
+STALL_TIMEOUT = 60.0
+"""Seconds for a client that has stopped to read to learn why it is closed, if it reads again."""
 
 
 class Connection:
@@ -128,9 +132,8 @@ class Connection:
         for task in self._operations.values():
             task.cancel()
         message = {"type": "websocket.close", "code": int(close.code), "reason": close.reason}
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_TIMEOUT):
-                await self._send(message)
+        stalled = close.code is CloseCode.SLOW_CONSUMER
+        await _in_time(self._send(message), STALL_TIMEOUT if stalled else CLOSE_TIMEOUT)
         self._receiving.cancel()
 
     async def _end_tasks(self) -> None:
@@ -152,13 +155,12 @@ class Connection:
         while True:
             await asyncio.sleep(settings.keep_alive_interval)
             self._heard.clear()
-            try:
-                # Sending waits, too: for a client that has stopped to read.
-                async with asyncio.timeout(settings.pong_timeout):
-                    await self._act(self._protocol.heartbeat())
-                    if self._protocol.ANSWERS_HEARTBEAT:
-                        await self._heard.wait()
-            except TimeoutError:
+            heartbeat = self._act(self._protocol.heartbeat())
+            if not await _in_time(heartbeat, settings.pong_timeout):  # sending waits for readers
+                await self._act(self._protocol.peer_stalled())
+            elif self._protocol.ANSWERS_HEARTBEAT and not await _in_time(
+                self._heard.wait(), settings.pong_timeout
+            ):
                 await self._act(self._protocol.peer_silent())
 
     async def _judge(self, payload: Any) -> None:
@@ -260,6 +262,15 @@ async def drain_connections(*, seconds: float) -> None:
                 closing.create_task(connection.drain(after=after, patience=seconds))
     finally:
         _draining = False
+
+
+async def _in_time(awaitable: Awaitable[object], seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await awaitable
+    except TimeoutError:
+        return False
+    return True
 
 
 async def _called(value: Any) -> Any:

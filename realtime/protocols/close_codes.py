@@ -13,6 +13,8 @@ class CloseCode(IntEnum):
     NORMAL = 1000
     PEER_SILENT = 4006
     """Our own, after 1006, which no server may send: clients connect again."""
+    SLOW_CONSUMER = 4008
+    """Our own, after 1008: clients connect again, and resume."""
     RESTARTING = 4012
     """Our own, after 1012, which Autobahn refuses to send: clients connect again."""
     BAD_REQUEST = 4400

@@ -2,7 +2,7 @@
 
 Text goes in, events and frames come out. Whatever a peer sends yields frames or a
 Close, never an exception. Time comes in as events: `init_timed_out()`, `heartbeat()`,
-`peer_silent()`.
+`peer_silent()`, `peer_stalled()`.
 """
 
 import json
@@ -117,6 +117,12 @@ class ServerProtocol(ABC):
         if self.state is State.CLOSED:
             return []
         return [self._close(CloseCode.INTERNAL_ERROR, reason)]
+
+    def peer_stalled(self) -> list[Event]:
+        """Note that the client no longer reads what is sent."""
+        if self.state is State.CLOSED:
+            return []
+        return [self._close(CloseCode.SLOW_CONSUMER, "Too slow to read")]
 
     def restart(self) -> list[Event]:
         """Close because the server is about to end; another takes the client."""
