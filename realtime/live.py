@@ -10,6 +10,7 @@ from collections.abc import (
     Sequence,
 )
 from contextvars import ContextVar
+from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any, Self, TypeVar
 
@@ -48,10 +49,14 @@ class LiveField:
         topics: Callable[..., Any],
         kinds: Collection[Kind],
         initial: Callable[..., Any] | None,
+        coalesce: bool,
+        skip: Callable[..., bool] | None,
     ) -> None:
+        self.coalesces = coalesce
         self._topics = topics
         self._kinds = frozenset(kinds)
         self._initial = initial
+        self._skip = skip
         self.load: Callable[[list[str]], Mapping[Any, Any]] | None = None
         self.gone: Callable[[list[Event]], Mapping[Any, Any]] | None = None
 
@@ -71,7 +76,8 @@ class LiveField:
         except BaseException:
             await subscription.aclose()
             raise
-        return LiveStream(subscription, first)
+        skip = partial(self._skip, info=info, **args) if self._skip else None
+        return LiveStream(subscription, first, skip)
 
     def values(self, events: Sequence[Event]) -> list[Delivery]:
         """Load what the field shows of a batch of events, in one read for all objects.
@@ -95,9 +101,15 @@ class LiveField:
 class LiveStream:
     """The values of one live field for one subscriber: an initial one, then one an event."""
 
-    def __init__(self, subscription: Subscription, first: Any | None) -> None:
+    def __init__(
+        self,
+        subscription: Subscription,
+        first: Any | None,
+        skip: Callable[[Any], bool] | None,
+    ) -> None:
         self._subscription = subscription
         self._first = first
+        self._skip = skip
 
     @property
     def cursor(self) -> str:
@@ -111,8 +123,10 @@ class LiveStream:
         if self._first is not None:
             first, self._first = self._first, None
             return first
-        _, value = await anext(self._subscription)
-        return value
+        while True:
+            _, value = await anext(self._subscription)
+            if self._skip is None or not self._skip(value):
+                return value
 
     async def aclose(self) -> None:
         """End the subscription. Idempotent."""
@@ -142,16 +156,23 @@ class LiveSubscriptionType(SubscriptionType):
         *,
         kinds: Iterable[Kind] = tuple(Kind),
         initial: Callable[..., Any] | None = None,
+        coalesce: bool = False,
+        skip: Callable[..., bool] | None = None,
     ) -> Callable[[F], F]:
         """Register what authorises a subscriber to a field and names the topics.
 
         It is called as a resolver is and returns one topic or several, or raises a
         GraphQLError. `kinds` are the kinds of event that the field shows. `initial`,
         called likewise, returns a first value that is sent at once, or None.
+
+        With `coalesce`, of several events of one object that wait for a subscriber the
+        newest alone is delivered. `skip(value, info=info, **arguments)` says for each
+        subscriber what not to deliver, as the echo to the sender; it must not read the
+        database.
         """
 
         def register(function: F) -> F:
-            self._live[name] = LiveField(function, tuple(kinds), initial)
+            self._live[name] = LiveField(function, tuple(kinds), initial, coalesce, skip)
             return function
 
         return register

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol, Self
 
 from realtime import cursor, log
@@ -19,6 +19,9 @@ Delivery = tuple[Event, Any]
 
 class Feed(Protocol):
     """What turns events into the values of one field; subscriptions of a field share it."""
+
+    coalesces: bool
+    """Whether of several events of one object that wait the newest is enough."""
 
     def values(self, events: Sequence[Event]) -> list[Delivery]:
         """Return the values of a batch, in order; events that the field does not show are left out.
@@ -122,7 +125,7 @@ class Subscription:
                 raise CursorExpiredError(topic)
         if not events:
             raise CursorExpiredError(next(iter(behind)))
-        self._replayed.extend(await in_database(self.feed.values)(events))
+        self._replayed = self._with(self._replayed, await in_database(self.feed.values)(events))
         # Only now: what fails or is cancelled above is read again.
         self._positions.update((topic, news[-1].offset) for topic, news in by_topic.items())
 
@@ -131,11 +134,23 @@ class Subscription:
 
     def push(self, deliveries: Collection[Delivery]) -> None:
         """Take what the hub hands out."""
-        if len(self._live) + len(deliveries) > get_settings().buffer_size:
+        waiting = self._with(self._live, deliveries)
+        if len(waiting) > get_settings().buffer_size:
             self.fall_behind()
         else:
-            self._live.extend(deliveries)
+            self._live = waiting
             self._wake.set()
+
+    def _with(self, waiting: deque[Delivery], news: Iterable[Delivery]) -> deque[Delivery]:
+        if not self.feed.coalesces:
+            waiting.extend(news)
+            return waiting
+        newest: dict[tuple[str, str], Delivery] = {}
+        for delivery in (*waiting, *news):
+            event, _ = delivery
+            newest.pop((event.topic_id, event.object_id), None)
+            newest[event.topic_id, event.object_id] = delivery
+        return deque(newest.values())
 
     def fall_behind(self) -> None:
         """Read from the log what was not handed out."""

@@ -21,6 +21,8 @@ from tests.realtime.stranger import Stranger
 class Titles:
     """A feed that shows of each event the id of its object, and counts its reads."""
 
+    coalesces = False
+
     def __init__(self) -> None:
         self.reads = 0
 
