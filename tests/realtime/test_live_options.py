@@ -54,7 +54,7 @@ async def test_of_several_events_of_an_object_the_newest_is_delivered(
     newest = await reader.subscribe("subscription { newest { title copies } }")
     await restock(1, 2, 3)
     await restock(4)
-    found = []
+    found: list[int] = []
     while not found or found[-2:] != [4, 4]:
         found.append((await newest.receive())["newest"]["copies"])
     assert len(found) <= 4
