@@ -45,6 +45,11 @@ try:
         "",
         validate=validate.Regexp(r"(rediss?|unix)://|$", error="Give redis://host:port/number"),
     )
+    REALTIME_LAYER = env.str(
+        "REALTIME_LAYER",
+        "pubsub" if REDIS_URL else "memory",
+        validate=validate.OneOf(["pubsub", "core"] if REDIS_URL else ["memory"]),
+    )
     DATABASES = {"default": env.dj_db_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
 except EnvError as error:
     where = f"Set it in the environment or in {ENV_FILE}; docs/settings.md says how."
@@ -118,11 +123,16 @@ TEMPLATES = [
 
 CHANNEL_LAYERS = {
     "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL]},
-    }
-    if REDIS_URL
-    else {"BACKEND": "channels.layers.InMemoryChannelLayer"},
+        "memory": {"BACKEND": "channels.layers.InMemoryChannelLayer"},
+        "pubsub": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [REDIS_URL]},
+        },
+        "core": {
+            "BACKEND": "channels_redis.core.RedisChannelLayer",
+            "CONFIG": {"hosts": [REDIS_URL]},
+        },
+    }[REALTIME_LAYER]
 }
 
 REALTIME = {"DATABASE_THREADS": DATABASE_THREADS}

@@ -45,9 +45,12 @@ def test_the_engine_passes_its_tests_on_postgresql_and_redis(
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.fixture
-def environment(postgres: Postgres, redis_server: Redis) -> Environment:
+@pytest.fixture(params=["pubsub", "core"])
+def environment(
+    postgres: Postgres, redis_server: Redis, request: pytest.FixtureRequest
+) -> Environment:
     environment = {
+        "REALTIME_LAYER": request.param,
         "DEBUG": "1",
         "SECRET_KEY": "end-to-end",
         "DATABASE_URL": postgres.url,
