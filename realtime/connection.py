@@ -5,6 +5,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext, suppress
 from copy import copy
+from functools import partial
 from inspect import isawaitable
 from typing import Any
 
@@ -15,8 +16,17 @@ from ariadne.types import Operation
 from graphql import GraphQLError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from realtime import tasks
 from realtime.conf import get_settings
-from realtime.execution import RequestError, Results, Stream, begin, encoded, fault
+from realtime.execution import (
+    RequestError,
+    Results,
+    Stream,
+    begin,
+    encoded,
+    fault,
+    reported,
+)
 from realtime.protocols.close_codes import Close, CloseCode
 from realtime.protocols.events import (
     Complete,
@@ -29,7 +39,7 @@ from realtime.protocols.events import (
 from realtime.protocols.server import ServerProtocol
 
 CLOSE_TIMEOUT = 1.0
-"""Seconds for a client that does not read to take the close frame, and for operations to end."""
+"""Seconds that the close frame waits for a client that does not read."""
 
 
 STALL_TIMEOUT = 60.0
@@ -68,19 +78,19 @@ class Connection:
 
     async def serve(self) -> None:
         """Receive until the peer or the protocol closes the connection."""
-        self._spawn(self._time_init(), "init-timeout")
-        if get_settings().keep_alive_interval:
-            self._spawn(self._beat(), "heartbeat")
-        if _draining:
-            await self._act(self._protocol.restart())
-            return
         _open.add(self)
         try:
+            if _draining:
+                await self._act(self._protocol.restart())
+                return
+            self._spawn(self._time_init(), "init-timeout")
+            if get_settings().keep_alive_interval:
+                self._spawn(self._beat(), "heartbeat")
             with self._receiving:
                 await self._receive()
         finally:
             _open.discard(self)
-            await self._end_tasks()
+            await tasks.end(self._tasks)
             await self._tell(self._handler.on_disconnect)
 
     async def drain(self, *, after: float, patience: float) -> None:
@@ -136,16 +146,6 @@ class Connection:
         await _in_time(self._send(message), STALL_TIMEOUT if stalled else CLOSE_TIMEOUT)
         self._receiving.cancel()
 
-    async def _end_tasks(self) -> None:
-        tasks = set(self._tasks)
-        for task in tasks:
-            if not task.cancelling():  # else what it does in `finally` would be cut short
-                task.cancel()
-        while tasks:
-            _, tasks = await asyncio.wait(tasks, timeout=CLOSE_TIMEOUT)
-            for task in tasks:  # it has taken a cancellation for something else
-                task.cancel()
-
     async def _time_init(self) -> None:
         await asyncio.sleep(get_settings().connection_init_timeout)
         await self._act(self._protocol.init_timed_out())
@@ -176,7 +176,7 @@ class Connection:
                 await self._act(self._protocol.refuse(str(reason)))
                 return
             except Exception as error:
-                self._report(error)
+                reported(self._handler, [fault(error)])
                 await self._act(self._protocol.fail())
                 return
         await self._act(self._protocol.accept(answer if isinstance(answer, dict) else None))
@@ -194,11 +194,12 @@ class Connection:
                 self._executing -= {asyncio.current_task()}
                 await self._deliver(id, payload, results)
         except RequestError as error:
-            await self._end(id, self._protocol.error(id, _json(error.errors)))
+            await self._end(id, partial(self._protocol.error, id, _json(error.errors)))
         except Exception as error:
-            await self._end(id, self._protocol.error(id, _json([self._report(error)])))
+            errors = reported(self._handler, [fault(error)])
+            await self._end(id, partial(self._protocol.error, id, _json(errors)))
         else:
-            await self._end(id, self._protocol.complete(id))
+            await self._end(id, partial(self._protocol.complete, id))
 
     async def _deliver(self, id: OperationId, payload: dict[str, Any], results: Results) -> None:
         async with aclosing(results):
@@ -206,15 +207,21 @@ class Connection:
             await self._tell(self._handler.on_operation, operation)
             try:
                 async for result in results:
+                    if not self._owns(id):
+                        return  # it was to end, and has taken its cancellation for something else
                     await self._act(self._protocol.next(id, _json(result)))
             finally:
                 await self._tell(self._handler.on_complete, operation)
 
-    async def _end(self, id: OperationId, events: list[Event]) -> None:
-        # The id is free from here on: a new operation may take it while this frame is sent.
-        if self._operations.get(id) is asyncio.current_task():
+    async def _end(self, id: OperationId, end: Callable[[], list[Event]]) -> None:
+        if self._owns(id):
+            # The id is free from here on: a new operation may take it while this is sent.
             del self._operations[id]
-        await self._act(events)
+            await self._act(end())
+
+    def _owns(self, id: OperationId) -> bool:
+        """Tell whether the id is the running task's; it may have been stopped, and used again."""
+        return self._operations.get(id) is asyncio.current_task()
 
     async def _get_context(self, payload: dict[str, Any]) -> Any:
         async with self._making_context:
@@ -231,11 +238,7 @@ class Connection:
             try:
                 await _called(hook(self._websocket, *args))
             except Exception as error:
-                self._report(error)
-
-    def _report(self, error: Exception) -> dict[str, Any]:
-        formatted: dict[str, Any] = self._handler.error_formatter(fault(error), self._handler.debug)
-        return formatted
+                reported(self._handler, [fault(error)])
 
     def _spawn(self, coroutine: Any, name: str) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.create_task(coroutine, name=name)

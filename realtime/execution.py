@@ -6,8 +6,9 @@ from inspect import isawaitable
 from typing import Any, Self
 
 import orjson
-from ariadne.asgi.handlers.base import GraphQLHttpHandlerBase
+from ariadne.asgi.handlers.base import GraphQLHandlerBase, GraphQLHttpHandlerBase
 from ariadne.graphql import parse_query, validate_data, validate_query
+from ariadne.logger import log_error
 from ariadne.types import QueryParser
 from graphql import (
     DocumentNode,
@@ -21,7 +22,7 @@ from graphql import (
 )
 
 from realtime.exceptions import CursorInvalidError, LoadError
-from realtime.live import resuming
+from realtime.live import LiveStream, resuming
 
 Result = dict[str, Any]
 """What one `next` bears: `data`, perhaps `errors` and `extensions`."""
@@ -50,6 +51,13 @@ def encoded(value: Any) -> bytes:
 def fault(error: Exception) -> GraphQLError:
     """Wrap an exception that nobody meant for clients."""
     return GraphQLError(str(error), original_error=error)
+
+
+def reported(handler: GraphQLHandlerBase, errors: list[GraphQLError]) -> list[dict[str, Any]]:
+    """Log errors as the handler is configured to, and return what clients may see of them."""
+    for error in errors:
+        log_error(error, handler.logger)
+    return [handler.error_formatter(error, handler.debug) for error in errors]
 
 
 def operation_type(parser: QueryParser | None, data: dict[str, Any]) -> OperationType | None:
@@ -91,16 +99,16 @@ class Stream:
         try:
             response = await anext(self._responses)
         except GraphQLError as error:
-            errors = _formatted(self._handler, [error])
+            errors = reported(self._handler, [error])
             raise RequestError(errors, is_fault=isinstance(error, LoadError)) from None
         except StopAsyncIteration:
             raise
         except Exception as error:
-            errors = _formatted(self._handler, [fault(error)])
+            errors = reported(self._handler, [fault(error)])
             raise RequestError(errors, is_fault=True) from None
         result: Result = {"data": response.data}
         if response.errors:
-            result["errors"] = _formatted(self._handler, response.errors)
+            result["errors"] = reported(self._handler, response.errors)
         return self._with_cursor(result)
 
     async def aclose(self) -> None:
@@ -113,7 +121,7 @@ class Stream:
 
     def _with_cursor(self, result: Result) -> Result:
         # Responses are made one by one as they are asked for, so this is the cursor of this one.
-        if cursor := getattr(self._events, "cursor", None):
+        if isinstance(self._events, LiveStream) and (cursor := self._events.cursor):
             result["extensions"] = {**result.get("extensions", {}), "cursor": cursor}
         return result
 
@@ -215,7 +223,7 @@ async def _source(
         resuming.reset(token)
     if isinstance(source, ExecutionResult):
         raise _refused(handler, source.errors or [])
-    if after is not None and not hasattr(source, "cursor"):
+    if after is not None and not isinstance(source, LiveStream):
         await _close(source)
         raise CursorInvalidError("This subscription cannot be resumed: it has no cursors.")
     return source
@@ -227,8 +235,4 @@ async def _close(events: AsyncIterable[Any]) -> None:
 
 
 def _refused(handler: GraphQLHttpHandlerBase, errors: list[GraphQLError]) -> RequestError:
-    return RequestError(_formatted(handler, errors))
-
-
-def _formatted(handler: GraphQLHttpHandlerBase, errors: list[GraphQLError]) -> list[dict[str, Any]]:
-    return [handler.error_formatter(error, handler.debug) for error in errors]
+    return RequestError(reported(handler, errors))

@@ -36,8 +36,7 @@ def _told_to_end() -> Iterator[None]:
     draining: list[asyncio.Task[None]] = []
 
     def tell(number: int, frame: FrameType | None) -> None:
-        if callable(handler := previous[number]):
-            handler(number, frame)
+        previous[number](number, frame)
 
     async def drain(number: int) -> None:
         try:
@@ -57,7 +56,8 @@ def _told_to_end() -> Iterator[None]:
 
     try:
         for number in (signal.SIGTERM, signal.SIGINT):
-            previous[number] = signal.signal(number, handle)
+            if callable(signal.getsignal(number)):  # else nobody would be told
+                previous[number] = signal.signal(number, handle)
     except ValueError:
         pass  # not in the main thread, where signals arrive
     try:

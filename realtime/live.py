@@ -112,9 +112,12 @@ class LiveStream:
         self._skip = skip
 
     @property
-    def cursor(self) -> str:
-        """Where the subscriber stands: behind the value that it got last."""
-        return self._subscription.cursor
+    def cursor(self) -> str | None:
+        """Where the subscriber stands: behind the value that it got last.
+
+        None while it has not got its initial value, which resuming would not bring.
+        """
+        return None if self._first is not None else self._subscription.cursor
 
     def __aiter__(self) -> Self:
         return self

@@ -52,6 +52,9 @@ class HTTPHandler(GraphQLHTTPHandler):
                 handler.http_handler = self
         self._allowed_origins = frozenset(allowed_origins)
         self._reservations = Reservations()
+        self._streams_events = any(
+            isinstance(handler, ServerSentEvents) for handler in self.subscription_handlers
+        )
 
     async def handle_request(self, request: Request) -> Response:
         """Answer one request; Ariadne calls it."""
@@ -63,15 +66,17 @@ class HTTPHandler(GraphQLHTTPHandler):
             return await self.render_explorer(request, self.explorer)
         media_type = preferred(accept, [JSON, RESPONSE])
         try:
-            if request.method == "PUT":
-                return self._reservations.reserve()
-            if request.method == "DELETE":
-                return await self._reservations.end(request)
-            if request.method not in {"GET", "POST"}:
-                raise RefusedError(405, f"{request.method} is not allowed", {"Allow": ALLOWED})
-            if reservations.token_of(request):
-                return await self._serve_reserved(request)
-            return await self._serve(request, media_type)
+            match request.method:
+                case "PUT" if self._streams_events:
+                    return self._reservations.reserve()
+                case "DELETE" if self._streams_events:
+                    return await self._reservations.end(request)
+                case "GET" | "POST" if self._streams_events and reservations.token_of(request):
+                    return await self._serve_reserved(request)
+                case "GET" | "POST":
+                    return await self._serve(request, media_type)
+            allowed = ALLOWED if self._streams_events else "GET, POST, OPTIONS"
+            raise RefusedError(405, f"{request.method} is not allowed", {"Allow": allowed})
         except RefusedError as error:
             return error.response(media_type or JSON)
 
@@ -125,9 +130,11 @@ class HTTPHandler(GraphQLHTTPHandler):
         )
 
     async def _serve_reserved(self, request: Request) -> Response:
-        # No page can forge these: it does not know the token.
         if preferred(request.headers.get("accept"), [JSON, EVENT_STREAM]) == EVENT_STREAM:
             return self._reservations.open(request)
+        if request.method == "GET" and reservations.HEADER not in request.headers:
+            # Whoever made the token would get, on the stream, what the cookies' owner may see.
+            parameters.refuse_forgery(request, self._allowed_origins)
         return await self._reservations.operate(
             self, request, await self.extract_data_from_request(request)
         )

@@ -18,6 +18,6 @@ def preferred(accept: str | None, offers: list[str]) -> str | None:
     request = HttpRequest()
     # Django tells media types apart by their parameters; these alone mean anything to us.
     request.META["HTTP_ACCEPT"] = re.sub(
-        r"; *(?!q=|subscriptionspec=)[^,;]*", "", accept.lower().replace('"', "")
+        r"\s*+;\s*+(?!q=|subscriptionspec=)[^,;]*", "", accept.lower().replace('"', "")
     )
     return request.get_preferred_type(offers)

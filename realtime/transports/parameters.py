@@ -1,9 +1,11 @@
 """The parameters of an operation, read from a request."""
 
+import re
 from collections.abc import Collection
 from typing import Any
 
 import orjson
+from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from realtime.conf import get_settings
@@ -41,15 +43,22 @@ def refuse_forgery(request: Request, allowed_origins: Collection[str]) -> None:
     that a page of ours, or of an allowed origin, sends it. Raises RefusedError.
     """
     headers = request.headers
-    if (
-        "cookie" in headers
-        and not any(headers.get(name) for name in PREFLIGHT)
-        and headers.get("sec-fetch-site") != "same-origin"
-        and headers.get("origin") not in allowed_origins
-    ):
-        raise RefusedError(
-            403, f"A GET with cookies needs one of the headers {', '.join(PREFLIGHT)}"
-        )
+    if not _is_ambient(headers) or any(headers.get(name) for name in PREFLIGHT):
+        return
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site == "same-origin" or (origin is not None and origin in allowed_origins):
+        return
+    own = f"{request.url.scheme}://{headers.get('host', '')}"
+    # Over plain HTTP browsers tell the first only to this machine. No page can feign the last.
+    if site is None and origin is None and headers.get("referer", "").startswith(f"{own}/"):
+        return
+    raise RefusedError(403, f"A GET with cookies needs one of the headers {', '.join(PREFLIGHT)}")
+
+
+def _is_ambient(headers: Headers) -> bool:
+    """Tell whether a request bears credentials that browsers send unasked."""
+    scheme, _, _ = headers.get("authorization", "").partition(" ")
+    return "cookie" in headers or scheme.lower() in {"basic", "digest", "negotiate", "ntlm"}
 
 
 def _query_parameters(request: Request) -> dict[str, Any]:
@@ -66,8 +75,8 @@ def _query_parameters(request: Request) -> dict[str, Any]:
 
 async def _body(request: Request) -> Any:
     media_type, _, parameters = request.headers.get("content-type", "").lower().partition(";")
-    charset = parameters.partition("charset=")[2].strip().strip('"')
-    if media_type.strip() != JSON or charset not in {"", "utf-8", "utf8"}:
+    charset = re.search(r'charset="?([^";]*)', parameters)
+    if media_type.strip() != JSON or (charset and charset[1].strip() not in {"utf-8", "utf8"}):
         # Also what a browser sends across origins without asking: forms and plain text.
         raise RefusedError(415, f"The body must be {JSON}, in UTF-8")
     limit = get_settings().max_body_size

@@ -9,11 +9,13 @@ from contextlib import aclosing
 from functools import partial
 from secrets import token_urlsafe
 from typing import Any, Self
+from weakref import WeakSet
 
 from ariadne.asgi.handlers.base import GraphQLHttpHandlerBase
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from realtime import tasks
 from realtime.conf import get_settings
 from realtime.protocols.operation import too_many
 from realtime.transports.refusal import RefusedError
@@ -29,12 +31,18 @@ MAX_UNOPENED = 1_000
 OPEN_TIMEOUT = 10.0
 """Seconds a client has to open the stream that it reserved."""
 
+MAX_ID = 256
+"""Characters of an operation's id, which goes out with each of its events."""
+
 MAX_WAITING = 100
 """Events that wait for the client to take them; beyond, operations wait."""
 
 
 def token_of(request: Request) -> str | None:
-    """Return the token of the stream that a request speaks of."""
+    """Return the token of the stream that a request speaks of.
+
+    In the address it may be a stranger's, which a page has put there.
+    """
     return request.headers.get(HEADER) or request.query_params.get(PARAMETER)
 
 
@@ -73,6 +81,8 @@ class Reservations:
         id = (data.get("extensions") or {}).get("operationId")
         if not isinstance(id, str) or not id:
             raise RefusedError(400, "Operation ID is missing")
+        if len(id) > MAX_ID:
+            raise RefusedError(400, f"An operation ID may have {MAX_ID} characters")
         context = await handler.get_context_for_request(request, data)
         await stream.begin(id, partial(outcomes, handler, request, data, context))
         return Response(status_code=202)
@@ -109,11 +119,14 @@ class EventStream:
 
     def __init__(self, reservations: Reservations, token: str) -> None:
         self.is_open = False
+        self._closed = False
         self._reservations = reservations
         self._token = token
         self._operations: dict[str, asyncio.Task[None]] = {}
-        self._waiting: asyncio.Queue[bytes] = asyncio.Queue(MAX_WAITING)
-        self._waiting.put_nowait(COMMENT)
+        self._ended: WeakSet[asyncio.Task[None]] = WeakSet()
+        self._waiting: asyncio.Queue[tuple[asyncio.Task[None] | None, bytes]]
+        self._waiting = asyncio.Queue(MAX_WAITING)
+        self._waiting.put_nowait((None, COMMENT))
         self._expiry = asyncio.create_task(self._expire(), name="event-stream expiry")
 
     def open(self) -> Callable[[], Awaitable[Self]]:
@@ -128,6 +141,8 @@ class EventStream:
 
     async def begin(self, id: str, begin: Begin) -> None:
         """Return when an operation has its result, or is live. Raises RefusedError."""
+        if self._closed:  # while the context was made
+            raise RefusedError(404, "Stream not found")
         if id in self._operations:
             raise RefusedError(409, "Operation with ID already exists")
         if len(self._operations) >= (limit := get_settings().max_operations):
@@ -142,29 +157,31 @@ class EventStream:
     async def end(self, id: str) -> None:
         """End an operation; return when it has ended. Idempotent."""
         if task := self._operations.pop(id, None):
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            self._ended.add(task)
+            await tasks.end({task})
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        return await self._waiting.get()
+        while True:
+            task, chunk = await self._waiting.get()
+            if task not in self._ended:  # else nothing more of it, its id may be used again
+                return chunk
 
     async def aclose(self) -> None:
         """End all operations, and free the token. Idempotent."""
+        self._closed = True
         self._reservations.forget(self._token)
-        tasks = {*self._operations.values(), self._expiry} - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        running = {*self._operations.values(), self._expiry}
+        await tasks.end(task for task in running if task is not asyncio.current_task())
 
     async def _operate(self, id: str, begin: Begin, begun: asyncio.Event) -> None:
         try:
             async with aclosing(events(await begin(), operation=id)) as chunks:
                 begun.set()
                 async for chunk in chunks:
-                    await self._waiting.put(chunk)
+                    await self._waiting.put((asyncio.current_task(), chunk))
         finally:
             begun.set()
             if self._operations.get(id) is asyncio.current_task():

@@ -37,7 +37,9 @@ class ServerSentEvents(StreamHandler):
         after = request.headers.get("last-event-id")
         if not after:
             return data
-        return {**data, "extensions": {**(data.get("extensions") or {}), "after": after}}
+        extensions = data.get("extensions")
+        given = extensions if isinstance(extensions, dict) else {}
+        return {**data, "extensions": {**given, "after": after}}
 
     def respond(self, begin: Begin) -> Response:
         """Return the response that streams the outcomes of an operation."""
@@ -60,13 +62,14 @@ def event_stream(begin: Callable[[], Awaitable[Chunks]]) -> Response:
 
 def event(kind: str, data: bytes = b"", *, id: str | None = None) -> bytes:
     """Return one event. JSON is one line, so that it needs no splitting."""
-    cursor = f"id: {id}\n".encode() if id else b""
+    # An id of somebody else's making may have line breaks.
+    cursor = f"id: {id}\n".encode() if id and id.isprintable() else b""
     return b"event: %b\n%bdata: %b\n\n" % (kind.encode(), cursor, data)
 
 
 def next_event(result: Result, *, operation: str | None = None) -> bytes:
     """Return the event of one result; of one operation of several where its id is given."""
-    cursor = result.get("extensions", {}).get("cursor")
+    cursor = str(result.get("extensions", {}).get("cursor", ""))
     data = result if operation is None else {"id": operation, "payload": result}
     return event("next", encoded(data), id=cursor)
 

@@ -1,21 +1,23 @@
 """Results over an HTTP response that stays open; what SSE and multipart have in common."""
 
+import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any, Protocol
 
-import anyio
 from ariadne.asgi.handlers import GraphQLHTTPHandler
 from ariadne.asgi.handlers.base import GraphQLHttpHandlerBase
 from ariadne.subscription_handlers import SubscriptionHandler
 from graphql import OperationType
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from realtime.execution import RequestError, Result, Results, begin, fault, operation_type
+from realtime import tasks
+from realtime.conf import get_settings
+from realtime.execution import RequestError, Result, Results, begin, fault, operation_type, reported
 
 HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 """No cache, no compression and no proxy may hold a result back."""
@@ -34,8 +36,10 @@ async def outcomes(
     """Begin an operation, and return its outcomes; a subscription is live then."""
     try:
         results = await begin(handler, request, data, context)
+    except RequestError as error:
+        return _single({"errors": error.errors})
     except Exception as error:
-        return _single({"errors": _errors(handler, error)})
+        return _single({"errors": reported(handler, [fault(error)])})
     return _guarded(results)
 
 
@@ -55,12 +59,6 @@ async def _guarded(results: Results) -> Outcomes:
 
 async def _single(result: Result) -> Outcomes:
     yield result
-
-
-def _errors(handler: GraphQLHttpHandlerBase, error: Exception) -> list[dict[str, Any]]:
-    if isinstance(error, RequestError):
-        return error.errors
-    return [handler.error_formatter(fault(error), handler.debug)]
 
 
 class Chunks(Protocol):
@@ -90,6 +88,7 @@ class StreamedResponse(Response):
         self._begin = begin
         self._heartbeat = heartbeat
         self._interval = interval
+        self._started = False
         self.media_type = media_type
         self.status_code = 200
         self.background = None
@@ -97,60 +96,79 @@ class StreamedResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        sending = anyio.Lock()
-        started = False
-        gone = False
+        streaming = asyncio.create_task(self._stream(send), name="stream")
+        watching = asyncio.create_task(_left(receive), name="stream-client")
+        _open.add(streaming)
+        if _ending:
+            streaming.cancel()
+        try:
+            await asyncio.wait({streaming, watching}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone = watching.done()
+            _open.discard(streaming)
+            await tasks.end({streaming, watching})
+        if not gone and streaming.cancelled():
+            await self._break_off(scope, receive, send)
+        elif not streaming.cancelled():
+            # The client has gone, or does not read.
+            with suppress(OSError, TimeoutError):
+                streaming.result()
+
+    async def _stream(self, send: Send) -> None:
+        sending = asyncio.Lock()
 
         async def write(body: bytes, *, more: bool = True) -> None:
-            message: Message = {"type": "http.response.body", "body": body, "more_body": more}
-            async with sending:
-                await send(message)
+            # As long as a WebSocket client has to take a ping.
+            async with sending, asyncio.timeout(get_settings().pong_timeout):
+                await send({"type": "http.response.body", "body": body, "more_body": more})
 
         async def beat() -> None:
             while True:
-                await anyio.sleep(self._interval)
+                await asyncio.sleep(self._interval)
                 await write(self._heartbeat)
 
-        async def watch() -> None:
-            nonlocal gone
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            gone = True
-            group.cancel_scope.cancel()
+        async with aclosing(await self._begin()) as chunks:
+            self._started = True
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": self.status_code,
+                    "headers": self.raw_headers,
+                }
+            )
+            beating = asyncio.create_task(beat(), name="stream-heartbeat")
+            try:
+                async for chunk in chunks:
+                    await write(chunk)
+            finally:
+                await tasks.end({beating})
+            await write(b"", more=False)
 
-        start = {
-            "type": "http.response.start",
-            "status": self.status_code,
-            "headers": self.raw_headers,
-        }
-        try:
-            async with anyio.create_task_group() as group:
-                _open.add(group.cancel_scope)
-                group.start_soon(watch)
-                async with aclosing(await self._begin()) as chunks:
-                    await send(start)
-                    started = True
-                    group.start_soon(beat)
-                    async for chunk in chunks:
-                        await write(chunk)
-                group.cancel_scope.cancel()
-            if started and not gone:
-                await write(b"", more=False)
-            elif not gone:
-                await Response(status_code=503)(scope, receive, send)
-        except* OSError:
-            pass  # the client has gone, and the server says so by an error
-        finally:
-            _open.discard(group.cancel_scope)
+    async def _break_off(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """End a stream that has not ended by itself; its client is to ask again."""
+        if not self._started:
+            await Response(status_code=503)(scope, receive, send)
+            return
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(tasks.PATIENCE):
+                await send({"type": "http.response.body", "body": b""})
 
 
-_open: set[anyio.CancelScope] = set()
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+_open: set[asyncio.Task[None]] = set()
+_ending = False
 
 
 def end_streams() -> None:
-    """End all streams of the process as a broken network would: clients ask again."""
-    for scope in list(_open):
-        scope.cancel()
+    """End all streams of the process as a broken network would, also those that come yet."""
+    global _ending
+    _ending = True
+    for task in _open:
+        task.cancel()
 
 
 class StreamHandler(SubscriptionHandler):

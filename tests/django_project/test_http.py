@@ -64,6 +64,8 @@ class TestMediaTypes:
             (RESPONSE, RESPONSE),
             (f"{RESPONSE}, {JSON};q=0.9", RESPONSE),
             (f"{RESPONSE};q=0.5, {JSON}", JSON),
+            (f"{JSON}; q=0.1, {RESPONSE}", RESPONSE),
+            (f"{RESPONSE} ; charset=utf-8 ; q=0.5, {JSON}", JSON),
             ("application/JSON; charset=utf-8", JSON),
         ],
     )

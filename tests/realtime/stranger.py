@@ -1,8 +1,10 @@
 """Somebody's schema, with plain sources: no live field, no database."""
 
 import asyncio
+import re
 from collections import defaultdict
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Any
 
 from ariadne import QueryType, SubscriptionType, make_executable_schema
@@ -18,8 +20,15 @@ type Subscription {
   forbidden: Int!
   slowly: Int!
   remembered: [String!]
+  tidy: Int!
+  stubborn: Int!
+  clumsy: Int!
 }
 """
+
+
+def subscription_fields() -> list[str]:
+    return re.findall(r"(\w+):", TYPE_DEFS.partition("type Subscription")[2])
 
 
 class Stranger:
@@ -88,6 +97,32 @@ class Stranger:
             raise GraphQLError("Not for you", extensions={"code": "FORBIDDEN"})
             yield 1
 
+        @subscription.source("tidy")
+        async def tidy(*_: Any) -> AsyncGenerator[int, None]:
+            try:
+                yield 1
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(0.01)
+                self._tell("tidy ended")
+
+        @subscription.source("stubborn")
+        async def stubborn(*_: Any) -> AsyncGenerator[int, None]:
+            yield 1
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            self._tell("stubborn went on")
+            yield 2
+
+        @subscription.source("clumsy")
+        async def clumsy(*_: Any) -> AsyncGenerator[int, None]:
+            try:
+                yield 1
+                await asyncio.Event().wait()
+            finally:
+                self._tell("clumsy ended")
+                raise KeyError("a secret")
+
         async def slowly(*_: Any) -> Any:
             self._tell("slowly started")
             await self.release.wait()
@@ -98,8 +133,9 @@ class Stranger:
             yield remember(_, info)
 
         subscription.set_source("slowly", slowly)  # type: ignore[arg-type]  # subscribing takes time
-        for name in ("endless", "three", "breaking", "forbidden", "slowly", "remembered"):
-            subscription.set_field(name, lambda value, *_: value)
+        for name in subscription_fields():
+            if name != "odd":
+                subscription.set_field(name, lambda value, *_: value)
         self.schema = make_executable_schema(TYPE_DEFS, query, subscription)
 
     async def has(self, what: str) -> None:

@@ -75,6 +75,10 @@ class HttpStream:
             text += await self.chunk()
         return text
 
+    async def ended(self) -> None:
+        """Wait until the server is done with this request by itself."""
+        await self._communicator.wait(timeout=TIMEOUT)
+
     async def leave(self) -> None:
         """Go away, and wait until the server is done with this request."""
         await self._communicator.send_input({"type": "http.disconnect"})

@@ -8,7 +8,7 @@ from ariadne.asgi import GraphQL
 from ariadne.types import Operation
 from starlette.websockets import WebSocketState
 
-from realtime.errors import report_error
+from realtime.errors import muted, report_error
 from realtime.testing import GraphQLClient, OperationError
 from realtime.transports.websocket import WebSocketHandler
 from tests.realtime.stranger import Stranger
@@ -19,6 +19,7 @@ def application(stranger: Stranger, *, context_value: Any = None, **hooks: Any) 
         stranger.schema,
         context_value=context_value,
         error_formatter=report_error,
+        logger=muted,
         websocket_handler=WebSocketHandler(**hooks),
     )
 

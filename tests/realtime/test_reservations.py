@@ -119,6 +119,22 @@ async def test_an_id_in_use(client: Client) -> None:
     assert (status, message(body)) == (409, "Operation with ID already exists")
 
 
+async def test_an_id_is_limited(client: Client) -> None:
+    status, body = await client.operate("{ quick }", id="x" * 257)
+    assert (status, message(body)) == (400, "An operation ID may have 256 characters")
+
+
+async def test_a_foreign_page_cannot_have_a_browser_operate_on_its_own_stream(
+    app: Any, client: Client
+) -> None:
+    """It would get, on its stream, what the owner of the cookies may see."""
+    query = f'token={client.token}&query=%7Bquick%7D&extensions={{"operationId":"1"}}'
+    status, _ = await answer(
+        app, "GET", query_string=query, cookie="sessionid=1", sec_fetch_site="cross-site"
+    )
+    assert status == 403
+
+
 @pytest.mark.parametrize("id", ["", None, 1])
 async def test_no_id(id: Any, client: Client) -> None:
     status, body = await client.operate("{ quick }", id=id)

@@ -254,6 +254,8 @@ class TestForgery:
             {"sec_fetch_site": "cross-site"},
             {"sec_fetch_site": "same-site"},
             {"origin": "https://evil.example"},
+            {"referer": "http://127.0.0.1.evil.example/"},
+            {"referer": "http://127.0.0.1/page", "sec_fetch_site": "cross-site"},
         ],
     )
     async def test_a_foreign_page_cannot_get_with_cookies(
@@ -270,6 +272,7 @@ class TestForgery:
             {"sec_fetch_site": "same-origin"},
             {"origin": "https://app.example.org", "sec_fetch_site": "cross-site"},
             {"graphql_preflight": "1"},
+            {"referer": "http://127.0.0.1/page"},
         ],
     )
     async def test_our_own_pages_and_allowed_ones_can(
