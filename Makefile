@@ -28,9 +28,9 @@ format: .venv/dev ## Put the source in its form
 	$(BIN)/ruff format $(SOURCES)
 
 lock: .venv/dev ## Pin the newest versions that pyproject.toml admits
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --extra project \
 		--custom-compile-command "make lock" pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --extra project \
 		--group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 graphiql: ## Rebuild static/graphiql/ from graphiql/ (needs Node.js)

@@ -21,13 +21,16 @@ def graphql_app(
     context_value: ContextValue | None = None,
     debug: bool = False,
     explorer: Explorer | None = None,
+    http_handler: HTTPHandler | None = None,
     introspection: bool = True,
+    websocket_handler: WebSocketHandler | None = None,
 ) -> GraphQL:
     """Return an application that serves a schema over HTTP and WebSocket.
 
     `allowed_origins` are the foreign origins whose pages may open a WebSocket, and may
     GET with the user's cookies; put CORS middleware around the application for them.
     `debug` shows clients the tracebacks of unexpected errors, which are otherwise masked.
+    Handlers of your own making have origins of their own.
     """
     documents = DocumentCache(characters=get_settings().document_cache)
     return GraphQL(
@@ -40,6 +43,6 @@ def graphql_app(
         explorer=explorer,
         logger=muted,
         error_formatter=report_error,
-        http_handler=HTTPHandler(allowed_origins=allowed_origins),
-        websocket_handler=WebSocketHandler(allowed_origins=allowed_origins),
+        http_handler=http_handler or HTTPHandler(allowed_origins=allowed_origins),
+        websocket_handler=websocket_handler or WebSocketHandler(allowed_origins=allowed_origins),
     )

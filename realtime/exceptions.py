@@ -20,8 +20,8 @@ class CursorExpiredError(RealtimeError, GraphQLError):
     def __init__(self, topic: str) -> None:
         GraphQLError.__init__(
             self,
-            f"The log of {topic!r} cannot be replayed from this position. "
-            "Fetch the current state, then subscribe afresh.",
+            f"The log of {topic!r} cannot be replayed from this cursor: it was cut or rebuilt, or "
+            "the cursor is another's. Fetch the current state, then subscribe afresh.",
             extensions={"code": "CURSOR_EXPIRED"},
         )
 

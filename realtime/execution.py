@@ -89,6 +89,11 @@ class Stream:
         self._responses = map_source_to_response_event(executor, events)
         self._confirm = confirm
 
+    @property
+    def cursor(self) -> str | None:
+        """Where the client stands: behind the result that came last; None without cursors."""
+        return self._events.cursor if isinstance(self._events, LiveStream) else None
+
     def __aiter__(self) -> Self:
         return self
 
@@ -121,7 +126,7 @@ class Stream:
 
     def _with_cursor(self, result: Result) -> Result:
         # Responses are made one by one as they are asked for, so this is the cursor of this one.
-        if isinstance(self._events, LiveStream) and (cursor := self._events.cursor):
+        if cursor := self.cursor:
             result["extensions"] = {**result.get("extensions", {}), "cursor": cursor}
         return result
 
@@ -152,7 +157,7 @@ async def begin(
     )
     if is_request_error(result):
         raise RequestError(result["errors"])
-    return _single(result)
+    return single(result)
 
 
 def is_request_error(result: Result) -> bool:
@@ -165,7 +170,8 @@ def is_request_error(result: Result) -> bool:
     )
 
 
-async def _single(result: Result) -> AsyncGenerator[Result, None]:
+async def single(result: Result) -> AsyncGenerator[Result, None]:
+    """Yield one result."""
     yield result
 
 

@@ -20,7 +20,7 @@ from realtime.conf import get_settings
 from realtime.protocols.operation import too_many
 from realtime.transports.refusal import RefusedError
 from realtime.transports.sse import COMMENT, event_stream, events
-from realtime.transports.streaming import Begin, Outcomes, outcomes
+from realtime.transports.streaming import Begin, Outcomes, outcomes, refusal
 
 HEADER = "x-graphql-event-stream-token"
 PARAMETER = "token"
@@ -107,13 +107,6 @@ class Reservations:
         return stream
 
 
-async def _refusal(errors: list[dict[str, Any]]) -> Outcomes:
-    async def outcome() -> Outcomes:
-        yield {"errors": errors}
-
-    return outcome()
-
-
 class EventStream:
     """The events of all operations of one client; its response ends it with `aclose()`."""
 
@@ -147,7 +140,7 @@ class EventStream:
             raise RefusedError(409, "Operation with ID already exists")
         if len(self._operations) >= (limit := get_settings().max_operations):
             # As an event: clients take a refusal of the request for a broken network.
-            begin = partial(_refusal, too_many(limit))
+            begin = partial(_refused, too_many(limit))
         begun = asyncio.Event()
         self._operations[id] = asyncio.create_task(
             self._operate(id, begin, begun), name=f"operation {id:.60}"
@@ -190,3 +183,7 @@ class EventStream:
     async def _expire(self) -> None:
         await asyncio.sleep(OPEN_TIMEOUT)
         await self.aclose()
+
+
+async def _refused(errors: list[dict[str, Any]]) -> Outcomes:
+    return refusal(errors)

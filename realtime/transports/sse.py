@@ -89,6 +89,7 @@ async def events(
 
 async def _stream(outcomes: Outcomes) -> AsyncGenerator[bytes, None]:
     async with aclosing(events(outcomes)) as chunks:
-        yield COMMENT
+        # An id alone is no event, but what a browser sends back if it is cut off before one.
+        yield f"id: {outcomes.cursor}\n\n".encode() if outcomes.cursor else COMMENT
         async for chunk in chunks:
             yield chunk

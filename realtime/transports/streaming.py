@@ -2,10 +2,10 @@
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from ariadne.asgi.handlers import GraphQLHTTPHandler
 from ariadne.asgi.handlers.base import GraphQLHttpHandlerBase
@@ -17,17 +17,53 @@ from starlette.types import Receive, Scope, Send
 
 from realtime import tasks
 from realtime.conf import get_settings
-from realtime.execution import RequestError, Result, Results, begin, fault, operation_type, reported
+from realtime.execution import (
+    RequestError,
+    Result,
+    Results,
+    Stream,
+    begin,
+    fault,
+    operation_type,
+    reported,
+    single,
+)
 
 HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 """No cache, no compression and no proxy may hold a result back."""
 
 
-Outcomes = AsyncGenerator[Result, None]
-"""The results of an operation; one that cannot begin has one with `errors` and no `data`.
+class Outcomes:
+    """The results of an operation; one that cannot begin has one with `errors` and no `data`.
 
-Raises RequestError where its stream breaks by a fault of ours.
-"""
+    Raises RequestError where its stream breaks by a fault of ours.
+    """
+
+    def __init__(self, results: Results) -> None:
+        self._results = results
+
+    @property
+    def cursor(self) -> str | None:
+        """Where a client stands that has got what came so far."""
+        return self._results.cursor if isinstance(self._results, Stream) else None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Result:
+        try:
+            return await anext(self._results)
+        except RequestError as error:
+            if error.is_fault:
+                raise
+            return {"errors": error.errors}
+
+    async def aclose(self) -> None:
+        """End the operation. Idempotent."""
+        await self._results.aclose()
+
+
+Begin = Callable[[], Awaitable[Outcomes]]
 
 
 async def outcomes(
@@ -35,30 +71,16 @@ async def outcomes(
 ) -> Outcomes:
     """Begin an operation, and return its outcomes; a subscription is live then."""
     try:
-        results = await begin(handler, request, data, context)
+        return Outcomes(await begin(handler, request, data, context))
     except RequestError as error:
-        return _single({"errors": error.errors})
+        return refusal(error.errors)
     except Exception as error:
-        return _single({"errors": reported(handler, [fault(error)])})
-    return _guarded(results)
+        return refusal(reported(handler, [fault(error)]))
 
 
-Begin = Callable[[], Awaitable[Outcomes]]
-
-
-async def _guarded(results: Results) -> Outcomes:
-    try:
-        async with aclosing(results):
-            async for result in results:
-                yield result
-    except RequestError as error:
-        if error.is_fault:
-            raise
-        yield {"errors": error.errors}
-
-
-async def _single(result: Result) -> Outcomes:
-    yield result
+def refusal(errors: list[dict[str, Any]]) -> Outcomes:
+    """Return the outcomes of an operation that does not begin."""
+    return Outcomes(single({"errors": errors}))
 
 
 class Chunks(Protocol):

@@ -858,15 +858,15 @@ print(*sorted(name for name in third if not name.startswith("_")))
 async def test_the_example_of_the_documentation_runs() -> None:
     code = re.search(r"```python\n(.*?)```", (ROOT / "docs/protocols.md").read_text(), re.DOTALL)
     assert code
-    subprotocols = [Subprotocol("graphql-ws")]
+    subprotocols = [Subprotocol("graphql-transport-ws")]
     example: dict[str, Any] = {"__name__": "example"}
     exec(code[1], example)
     async with serve(example["handler"], "127.0.0.1", 0, subprotocols=subprotocols) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         async with connect(f"ws://127.0.0.1:{port}", subprotocols=subprotocols) as client:
             await client.send(json.dumps(INIT))
-            start = {"id": "1", "type": "start", "payload": {"query": "", "variables": {"to": 2}}}
-            await client.send(json.dumps(start))
+            payload = {"query": "", "variables": {"to": 2}}
+            await client.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
             said = [json.loads(await client.recv()) for _ in range(4)]
     assert [message.get("payload") for message in said] == [
         None,

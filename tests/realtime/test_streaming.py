@@ -339,6 +339,19 @@ class TestCursors:
         assert self.event(await again.chunk())[1] == "Two"
         await again.leave()
 
+    async def test_who_is_cut_off_before_the_first_event_misses_nothing(self, live: Any) -> None:
+        query = "query=subscription%7Bbook%7D"
+        stream = HttpStream(live, "GET", accept=EVENTS, query_string=query)
+        await stream.open()
+        id = (await stream.chunk()).removeprefix("id: ").strip()
+        await stream.leave()
+        await in_database(Book.objects.create)(title="One")
+        again = HttpStream(live, "GET", accept=EVENTS, query_string=query, last_event_id=id)
+        await again.open()
+        await again.chunk()
+        assert self.event(await again.chunk())[1] == "One"
+        await again.leave()
+
     @pytest.mark.parametrize(("id", "code"), [("?", "CURSOR_INVALID"), ("ab-9", "CURSOR_EXPIRED")])
     async def test_a_bad_one_is_refused(self, id: str, code: str, live: Any) -> None:
         query = {"query": "subscription { book }"}
