@@ -52,7 +52,10 @@ class Settings:
     """Seconds between the server's pings, which are the legacy dialect's keep-alives; 0: none."""
 
     pong_timeout: float = 10.0
-    """Seconds a WebSocket client has to take a ping, and then to send anything."""
+    """Seconds a WebSocket client has to take a ping, and then to send anything.
+
+    Also what the client of an HTTP stream has to take what is sent.
+    """
 
     connection_init_timeout: float = 3.0
     """Seconds a WebSocket client has to send `connection_init`."""

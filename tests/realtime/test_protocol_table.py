@@ -123,10 +123,22 @@ class TestCloses:
                 4006,
                 "No answer to ping",
             ),
+            (
+                OPEN_STATES,
+                lambda dialect, protocol: protocol.peer_stalled(),
+                4008,
+                "Too slow to read",
+            ),
+            (
+                OPEN_STATES,
+                lambda dialect, protocol: protocol.restart(),
+                4012,
+                "Server restarting",
+            ),
         ],
         ids=[
             *("refused", "refused-why", "no-init", "late-init", "second-init", "binary"),
-            *("large", "large-utf-8", "fault", "silent"),
+            *("large", "large-utf-8", "fault", "silent", "stalled", "restart"),
         ],
     )
     def test_the_code_and_the_reason(
@@ -157,6 +169,8 @@ class TestCloses:
             lambda dialect, protocol: protocol.init_timed_out(),
             lambda dialect, protocol: protocol.heartbeat(),
             lambda dialect, protocol: protocol.peer_silent(),
+            lambda dialect, protocol: protocol.peer_stalled(),
+            lambda dialect, protocol: protocol.restart(),
         ],
     )
     def test_nothing_comes_after_one(

@@ -165,6 +165,16 @@ class Conversation(RuleBasedStateMachine):
             self.check(self.protocol.peer_silent())
 
     @rule(really=seldom)
+    def peer_is_stalled(self, really: bool) -> None:
+        if really:
+            self.check(self.protocol.peer_stalled())
+
+    @rule(really=seldom)
+    def restart(self, really: bool) -> None:
+        if really:
+            self.check(self.protocol.restart())
+
+    @rule(really=seldom)
     def fail(self, really: bool) -> None:
         if really:
             self.check(self.protocol.fail())
