@@ -94,7 +94,7 @@ class ServerProcess(Service):
         return True
 
     def _surroundings(self) -> dict[str, Any]:
-        return {"cwd": ROOT, "env": _environment(self._env)}
+        return {"cwd": ROOT, "env": project_environment(self._env)}
 
 
 def manage(*arguments: str, env: Mapping[str, str]) -> str:
@@ -104,7 +104,7 @@ def manage(*arguments: str, env: Mapping[str, str]) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         cwd=ROOT,
-        env=_environment(env),
+        env=project_environment(env),
         timeout=120,
         check=False,
         text=True,
@@ -116,7 +116,7 @@ def manage(*arguments: str, env: Mapping[str, str]) -> str:
     return done.stdout
 
 
-def _environment(env: Mapping[str, str]) -> Mapping[str, str]:
+def project_environment(env: Mapping[str, str]) -> Mapping[str, str]:
     home = os.environ.get("HOME", "/")
     base = {"PATH": os.environ["PATH"], "HOME": home, "LANG": "C.UTF-8"}
     return {**base, "CLEW_ENV_FILE": os.devnull, **env}

@@ -1,0 +1,91 @@
+"""Kills, stops, cuts and stalls, at random but as its seed says."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from tests.faults.subscribers import Subscriber
+from tests.harness.server import ServerProcess
+from tests.harness.service_process import Service
+from tests.harness.services import Postgres, Redis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Random times between bounds, in seconds."""
+
+    pause: tuple[float, float] = (0.5, 2.0)
+    away: tuple[float, float] = (0.1, 2.5)
+    stall: tuple[float, float] = (3.0, 10.0)
+
+
+@dataclass(slots=True, kw_only=True)
+class Tormentor:
+    """Faults of every kind there is something for; those of different services may overlap."""
+
+    dice: Random
+    subscribers: Sequence[Subscriber]
+    servers: Sequence[ServerProcess]
+    redis: Redis | None = None
+    postgres: Postgres | None = None
+    pace: Pace = field(default_factory=Pace)
+    faults: Counter[str] = field(default_factory=Counter)
+    _locks: dict[Service, asyncio.Lock] = field(default_factory=dict)
+
+    async def round(self) -> None:
+        """Inflict each kind of fault, in any order, and wait until all is up again."""
+        kinds: list[Callable[[], Coroutine[Any, Any, None]]] = [
+            *[self._kill_server, self._cut, self._stall] * 2,
+            *[self._kill_redis] * (self.redis is not None),
+            *[self._stop_postgres] * (self.postgres is not None),
+        ]
+        self.dice.shuffle(kinds)
+        async with asyncio.TaskGroup() as under_way:
+            for inflict in kinds:
+                under_way.create_task(inflict())
+                await asyncio.sleep(self.dice.uniform(*self.pace.pause))
+
+    async def _kill_server(self) -> None:
+        server = self.dice.choice(self.servers)
+        await self._take_away(server, server.kill, "server processes killed")
+
+    async def _kill_redis(self) -> None:
+        assert self.redis is not None
+        await self._take_away(self.redis, self.redis.kill, "Redis killed and emptied")
+
+    async def _stop_postgres(self) -> None:
+        server = self.postgres
+        assert server is not None
+        await self._take_away(
+            server, lambda: server.stop(immediate=True), "PostgreSQL stopped at once"
+        )
+
+    async def _take_away(self, service: Service, end: Callable[[], None], kind: str) -> None:
+        away = self.dice.uniform(*self.pace.away)
+        async with self._locks.setdefault(service, asyncio.Lock()):
+            self.faults[kind] += 1
+            await asyncio.to_thread(end)
+            await asyncio.sleep(away)
+            await asyncio.to_thread(service.start)
+
+    async def _cut(self) -> None:
+        for subscriber in self._some():
+            if subscriber.socket is not None and not subscriber.socket.closed.done():
+                subscriber.socket.cut()
+                self.faults["connections cut"] += 1
+
+    async def _stall(self) -> None:
+        sockets = [each.socket for each in self._some() if each.socket is not None]
+        for socket in sockets:
+            socket.stall()
+            self.faults["clients stalled"] += 1
+        await asyncio.sleep(self.dice.uniform(*self.pace.stall))
+        for socket in sockets:
+            socket.go_on()
+
+    def _some(self) -> list[Subscriber]:
+        share = self.dice.uniform(0.02, 0.2)
+        return self.dice.sample(self.subscribers, max(1, int(share * len(self.subscribers))))
