@@ -1,5 +1,6 @@
 """What each subscriber received, and how it differs from the log."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,7 +66,7 @@ def _judge(record: Record, log: Sequence[str]) -> Verdict:
         deliveries=len(record.received),
         lost=len(places) - len(known),
         doubled=sum(times.values()) - len(times),
-        reordered=sum(before > after for before, after in zip(known, known[1:], strict=False)),
+        reordered=sum(before > after for before, after in itertools.pairwise(known)),
         undone=sum(mark not in places or mark.startswith(UNDONE) for mark in times),
     )
 

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -39,11 +39,11 @@ class Plan:
     deliveries: int
     seed: int
     servers: int = 3
-    subscribers: int = 300
+    subscribers: int = 400
     writers: int = 3
     rooms: int = 8
     users: int = 8
-    pause: float = 0.02
+    pause: float = 0.01
     hold: float = 0.02
     start_seconds: float = 30
     catch_up_seconds: float = 30
@@ -204,7 +204,7 @@ async def _write(
         ]
         announcer = None
         if with_control:
-            task = plan.task("a", dice.randrange(1 << 30))
+            task = replace(plan, pause=0.1).task("a", dice.randrange(1 << 30))
             announcer = processes.enter_context(Script(task.command("announce"), env))
         await _until(lambda: all(stream.received for stream in live), plan.start_seconds)
         await tormentor.round()

@@ -12,6 +12,8 @@ from tests.harness.server import ServerProcess
 from tests.harness.service_process import Service
 from tests.harness.services import Postgres, Redis
 
+KILLED = "server processes killed"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
@@ -19,7 +21,7 @@ class Pace:
 
     pause: tuple[float, float] = (0.5, 2.0)
     away: tuple[float, float] = (0.1, 2.5)
-    stall: tuple[float, float] = (3.0, 10.0)
+    stall: tuple[float, float] = (2.0, 9.0)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,8 +51,8 @@ class Tormentor:
                 await asyncio.sleep(self.dice.uniform(*self.pace.pause))
 
     async def _kill_server(self) -> None:
-        server = self.dice.choice(self.servers)
-        await self._take_away(server, server.kill, "server processes killed")
+        server = self.servers[self.faults[KILLED] % len(self.servers)]
+        await self._take_away(server, server.kill, KILLED)
 
     async def _kill_redis(self) -> None:
         assert self.redis is not None
@@ -65,8 +67,8 @@ class Tormentor:
 
     async def _take_away(self, service: Service, end: Callable[[], None], kind: str) -> None:
         away = self.dice.uniform(*self.pace.away)
+        self.faults[kind] += 1
         async with self._locks.setdefault(service, asyncio.Lock()):
-            self.faults[kind] += 1
             await asyncio.to_thread(end)
             await asyncio.sleep(away)
             await asyncio.to_thread(service.start)
