@@ -117,7 +117,9 @@ async def _receive(layer: BaseChannelLayer, hear: Hear) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(REJOIN_INTERVAL):
                 while True:
-                    _hear_remote(hear, await layer.receive(channel))
+                    message = await layer.receive(channel)
+                    _reachable.found("receiving")
+                    _hear_remote(hear, message)
     finally:
         with suppress(Exception):
             for group in groups:
@@ -174,6 +176,21 @@ class _Reachability:
 
 
 _reachable = _Reachability()
+
+
+class _Swallowed(logging.Filter):
+    """Takes what channels_redis logs every second instead of raising it: we say it once."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let through what is no failure."""
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, Exception):
+            return True
+        _reachable.lost("receiving", error)
+        return False
+
+
+logging.getLogger("channels_redis.pubsub").addFilter(_Swallowed())
 
 
 class _Outgoing:
