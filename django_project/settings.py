@@ -70,8 +70,15 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "TEST": {"NAME": BASE_DIR / "build" / "test.sqlite3"},
     }
 else:
-    # Django's own threads hold connections, too: the admin's, and those of `channels.auth`.
-    OPTIONS["pool"] = {"min_size": 1, "max_size": DATABASE_THREADS + 4, "timeout": 10}
+    OPTIONS["pool"] = {
+        "min_size": 1,
+        # Django's own threads hold connections, too: the admin's, and those of `channels.auth`.
+        "max_size": DATABASE_THREADS + 4,
+        "timeout": 5,
+        # The pool doubles its pauses for so long: by default, until it finds a server that is
+        # back only as long after as that was away. Who asks for a connection begins anew.
+        "reconnect_timeout": 5,
+    }
     # Of pooled connections: the server may have been restarted.
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
