@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from channels.layers import channel_layers
 
-from realtime import log
+from realtime import doorbell, log
 from realtime.database import in_database
 from realtime.doorbell import broadcast
 from realtime.hub import Hub
@@ -22,9 +22,13 @@ NEVER = 3600.0
 
 @pytest.fixture
 async def on_redis(
-    redis_server: Redis, settings: Any, realtime_settings: Callable[..., None]
+    redis_server: Redis,
+    settings: Any,
+    realtime_settings: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[dict[str, str]]:
     """Use Redis, and no sweep; return the environment of another process that does."""
+    monkeypatch.setattr(doorbell, "_reachable", doorbell._Reachability())
     realtime_settings(SWEEP_INTERVAL=NEVER)
     settings.CHANNEL_LAYERS = {
         "default": {
@@ -100,6 +104,28 @@ async def test_a_layer_that_is_away_is_said_once(
     finally:
         await asyncio.to_thread(redis_server.start)
     assert caplog.text.count("The channel layer fails") == 1
+
+
+async def test_a_listener_that_loses_the_layer_says_so_once(
+    on_redis: dict[str, str], redis_server: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "realtime")
+    listener = Hub.current().broadcasts("news")
+    await tell(on_redis, "broadcast('news', 'before')")  # by now we have joined
+    await asyncio.to_thread(redis_server.kill)
+    try:
+        await tell(on_redis, "broadcast('news', 'lost')")  # for some seconds
+    finally:
+        await asyncio.to_thread(redis_server.start)
+    assert caplog.text.count("The channel layer fails") == 1
+    telling = asyncio.create_task(tell(on_redis, "broadcast('news', 'after')"))
+    async with asyncio.timeout(10):
+        while await anext(listener) != "after":
+            pass
+    await telling
+    await listener.aclose()
+    assert caplog.text.count("The channel layer is back") == 1
+    assert "Traceback" not in caplog.text
 
 
 def publish_one(n: int) -> None:
