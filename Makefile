@@ -1,10 +1,12 @@
 PYTHON ?= python3
 PORT ?= 8000
+DELIVERIES ?= 1000000
+SEED ?= $(shell date +%s)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 SOURCES := accounts django_project messaging orders realtime tests manage.py
 
-.PHONY: run test check format lock graphiql clean
+.PHONY: run test faults check format lock graphiql clean
 
 run: .venv/run .env ## Serve the demo on http://127.0.0.1:8000, PORT=… elsewhere
 	@$(BIN)/python manage.py demo $(PORT)
@@ -12,6 +14,9 @@ run: .venv/run .env ## Serve the demo on http://127.0.0.1:8000, PORT=… elsewhe
 test: .venv/dev ## Run all tests
 	@mkdir -p build
 	$(BIN)/python -m pytest $(ARGS)
+
+faults: .venv/dev ## Kill everything again and again; DELIVERIES=… SEED=…
+	CLEW_FAULTS=$(DELIVERIES) CLEW_FAULTS_SEED=$(SEED) $(BIN)/python -m pytest tests/faults $(ARGS)
 
 check: export DEBUG = 1
 check: export SECRET_KEY = check

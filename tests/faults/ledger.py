@@ -1,9 +1,9 @@
 """What each subscriber received, and how it differs from the log."""
 
-import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
+from itertools import pairwise
 
 UNDONE = "!"
 """How the mark of a change begins that its writer rolls back."""
@@ -66,23 +66,56 @@ def _judge(record: Record, log: Sequence[str]) -> Verdict:
         deliveries=len(record.received),
         lost=len(places) - len(known),
         doubled=sum(times.values()) - len(times),
-        reordered=sum(before > after for before, after in itertools.pairwise(known)),
+        reordered=sum(before > after for before, after in pairwise(known)),
         undone=sum(mark not in places or mark.startswith(UNDONE) for mark in times),
     )
 
 
-def table(verdicts: Mapping[str, Verdict], figures: Mapping[str, object]) -> str:
+def _table(verdicts: Mapping[str, Verdict], figures: Mapping[str, object]) -> str:
     """Return the verdicts as a small table, and the figures of the run below it."""
-    columns = ("expected", "deliveries", "lost", "doubled", "reordered", "undone")
-    rows = [("", *columns[:-1], "rolled back seen")]
-    for name, verdict in verdicts.items():
-        rows.append((name, *(f"{getattr(verdict, column):,}" for column in columns)))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    heads = ("expected", "deliveries", "lost", "doubled", "reordered", "rolled back seen")
+    rows: list[tuple[str, tuple[str, ...]]] = [("", heads)]
+    rows += [(name, tuple(f"{n:,}" for n in astuple(each))) for name, each in verdicts.items()]
+    indent = max(map(len, verdicts))
     lines = [
-        "  ".join(
-            [row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]  # type: ignore[arg-type]
+        name.ljust(indent)
+        + "".join(
+            cell.rjust(max(12, len(head) + 2)) for cell, head in zip(cells, heads, strict=True)
         )
-        for row in rows
+        for name, cells in rows
     ]
-    lines += [f"{name}: {value}" for name, value in figures.items()]
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"{name}: {value}" for name, value in figures.items())])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What came of a run."""
+
+    live: Verdict
+    control: Verdict | None
+    faults: Counter[str]
+    written: Counter[str]
+    met: Counter[str]
+    refused: int
+    seconds: float
+    catching_up: float
+    seed: int
+    logs: dict[str, str]
+
+    def __str__(self) -> str:
+        verdicts = {"live fields": self.live}
+        if self.control is not None:
+            verdicts["plain broadcasts"] = self.control
+        figures = {
+            "transactions": _counts(self.written),
+            "faults": _counts(self.faults),
+            "clients met": _counts(self.met),
+            "cursors refused": self.refused,
+            "seconds": f"{self.seconds:.0f}; {self.catching_up:.1f} to catch up at the end",
+            "seed": self.seed,
+        }
+        return _table(verdicts, figures)
+
+
+def _counts(counter: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {what}" for what, count in sorted(counter.items()))

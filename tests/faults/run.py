@@ -13,7 +13,7 @@ import orjson
 
 from messaging.topics import ANNOUNCEMENTS, inbox_topic, room_topic
 from orders.topics import ALL_ORDERS
-from tests.faults.ledger import History, Verdict, judge, table
+from tests.faults.ledger import History, Report, judge
 from tests.faults.scripts import Script
 from tests.faults.subscribers import Stream, Subscriber
 from tests.faults.tormentor import Tormentor
@@ -65,33 +65,6 @@ class Plan:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What came of a run."""
-
-    live: Verdict
-    control: Verdict | None
-    faults: Counter[str]
-    written: Counter[str]
-    met: Counter[str]
-    refused: int
-    seconds: float
-    logs: dict[str, str]
-
-    def __str__(self) -> str:
-        verdicts = {"live fields": self.live}
-        if self.control is not None:
-            verdicts["plain broadcasts"] = self.control
-        figures = {
-            "transactions": _counts(self.written),
-            "faults": _counts(self.faults),
-            "clients met": _counts(self.met),
-            "cursors refused": self.refused,
-            "seconds": f"{self.seconds:.0f}",
-        }
-        return table(verdicts, figures)
-
-
 async def run(
     plan: Plan, env: Environment, *, redis: Redis | None = None, postgres: Postgres | None = None
 ) -> Report:
@@ -125,7 +98,9 @@ async def run(
             history = await asyncio.to_thread(
                 _manage, f"history({plan.room_names!r}, {plan.users})", env
             )
+            written_at = time.monotonic()
             await _until(lambda: _caught_up(live, history), plan.catch_up_seconds)
+            catching_up = time.monotonic() - written_at
             await asyncio.sleep(1.5)  # for what comes twice, and what no log holds
     return Report(
         live=judge(live, history),
@@ -135,6 +110,8 @@ async def run(
         met=met,
         refused=sum(count for what, count in met.items() if what.startswith("CURSOR_")),
         seconds=time.monotonic() - begun,
+        catching_up=catching_up,
+        seed=plan.seed,
         logs={server.url: server.log() for server in servers},
     )
 
@@ -207,9 +184,10 @@ async def _write(
             task = replace(plan, pause=0.1).task("a", dice.randrange(1 << 30))
             announcer = processes.enter_context(Script(task.command("announce"), env))
         await _until(lambda: all(stream.received for stream in live), plan.start_seconds)
-        await tormentor.round()
-        while sum(len(stream.received) for stream in live) < plan.deliveries:
+        before, reached = -1, 0
+        while before < reached < plan.deliveries:
             await tormentor.round()
+            before, reached = reached, sum(len(stream.received) for stream in live)
         said = await asyncio.to_thread(announcer.finish) if announcer else []
         written: Counter[str] = Counter()
         for script in scripts:
@@ -233,7 +211,3 @@ def _manage(call: str, env: Environment) -> Any:
         "shell", "--verbosity", "0", "-c", f"from tests.faults.writer import *; {call}", env=env
     )
     return orjson.loads(output) if output else None
-
-
-def _counts(counter: Counter[str]) -> str:
-    return ", ".join(f"{count:,} {what}" for what, count in sorted(counter.items()))

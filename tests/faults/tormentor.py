@@ -13,6 +13,10 @@ from tests.harness.service_process import Service
 from tests.harness.services import Postgres, Redis
 
 KILLED = "server processes killed"
+REDIS = "Redis killed and emptied"
+POSTGRES = "PostgreSQL stopped at once"
+CUT = "connections cut"
+STALLED = "clients stalled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +60,12 @@ class Tormentor:
 
     async def _kill_redis(self) -> None:
         assert self.redis is not None
-        await self._take_away(self.redis, self.redis.kill, "Redis killed and emptied")
+        await self._take_away(self.redis, self.redis.kill, REDIS)
 
     async def _stop_postgres(self) -> None:
         server = self.postgres
         assert server is not None
-        await self._take_away(
-            server, lambda: server.stop(immediate=True), "PostgreSQL stopped at once"
-        )
+        await self._take_away(server, lambda: server.stop(immediate=True), POSTGRES)
 
     async def _take_away(self, service: Service, end: Callable[[], None], kind: str) -> None:
         away = self.dice.uniform(*self.pace.away)
@@ -77,13 +79,13 @@ class Tormentor:
         for subscriber in self._some():
             if subscriber.socket is not None and not subscriber.socket.closed.done():
                 subscriber.socket.cut()
-                self.faults["connections cut"] += 1
+                self.faults[CUT] += 1
 
     async def _stall(self) -> None:
         sockets = [each.socket for each in self._some() if each.socket is not None]
         for socket in sockets:
             socket.stall()
-            self.faults["clients stalled"] += 1
+            self.faults[STALLED] += 1
         await asyncio.sleep(self.dice.uniform(*self.pace.stall))
         for socket in sockets:
             socket.go_on()

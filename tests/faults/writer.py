@@ -101,7 +101,7 @@ class _Writer:
             self._act()
 
     def _undone(self) -> None:
-        with self._dice.choice([transaction.atomic, publishing])():
+        with transaction.atomic() if self._dice.random() < 0.5 else publishing():
             self._act(undone=True)
             self._wait()
             raise _Undo
@@ -135,7 +135,7 @@ def announce(**task: object) -> None:
     """Announce as often as the Task says, over the channel layer alone; print what was said."""
     work = Task(**task)  # type: ignore[arg-type]
     dice = Random(work.seed)
-    said = []
+    said: list[str] = []
     while not _ended(dice.expovariate(2 / work.pause)):
         said.append(f"{work.name}.{len(said) + 1}")
         broadcast(ANNOUNCEMENTS, said[-1])
