@@ -24,11 +24,11 @@ from tests.harness.services import Postgres, Redis
 
 REALTIME = {
     # So small that a client which stalls falls behind, and one which resumes reads many batches.
-    "BUFFER_SIZE": 40,
-    "READ_BATCH": 40,
+    "BUFFER_SIZE": 20,
+    "READ_BATCH": 20,
     # A client that stalls for long is taken for gone.
-    "KEEP_ALIVE_INTERVAL": 4.0,
-    "PONG_TIMEOUT": 4.0,
+    "KEEP_ALIVE_INTERVAL": 5.0,
+    "PONG_TIMEOUT": 8.0,
 }
 
 

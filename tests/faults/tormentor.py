@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from tests.faults.subscribers import Subscriber
+from tests.faults.writer import HEAVY
 from tests.harness.server import ServerProcess
 from tests.harness.service_process import Service
 from tests.harness.services import Postgres, Redis
@@ -25,7 +26,7 @@ class Pace:
 
     pause: tuple[float, float] = (0.5, 2.0)
     away: tuple[float, float] = (0.1, 2.5)
-    stall: tuple[float, float] = (2.0, 9.0)
+    stall: tuple[float, float] = (2.0, 11.0)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,7 +83,10 @@ class Tormentor:
                 self.faults[CUT] += 1
 
     async def _stall(self) -> None:
-        sockets = [each.socket for each in self._some() if each.socket is not None]
+        # Always some who would have much to read, so that the servers feel it.
+        heavy = [each for each in self.subscribers if HEAVY in each.streams[0].topic]
+        stalled = {id(each): each for each in [*self._some(), *self.dice.sample(heavy, 2)]}
+        sockets = [each.socket for each in stalled.values() if each.socket is not None]
         for socket in sockets:
             socket.stall()
             self.faults[STALLED] += 1

@@ -29,7 +29,7 @@ from tests.faults.ledger import UNDONE
 HEAVY = "heavy"
 """The room whose messages are so long that a client that does not read is felt."""
 
-_PADDING = "·" * 3000
+_PADDING = "·" * 9000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
