@@ -12,7 +12,7 @@ import pytest
 
 from tests.faults.ledger import Report
 from tests.faults.run import Plan, run
-from tests.faults.tormentor import CUT, KILLED, POSTGRES, REDIS, STALLED
+from tests.faults.tormentor import CUT, DRAINED, KILLED, POSTGRES, REDIS, STALLED
 from tests.harness.server import manage
 from tests.harness.servers import Environment, migrated
 from tests.harness.services import Postgres, Redis, postgres_binaries, require
@@ -21,7 +21,7 @@ DELIVERIES = int(os.environ.get("CLEW_FAULTS", "50000"))
 SEED = int(os.environ.get("CLEW_FAULTS_SEED", "1"))
 
 
-EMBEDDED = {KILLED, CUT, STALLED}
+EMBEDDED = {KILLED, DRAINED, CUT, STALLED}
 """The faults there are without PostgreSQL and Redis."""
 
 BROKEN = ("Exception in ASGI", "never retrieved", "Task was destroyed", "Unexpected exception")

@@ -14,6 +14,7 @@ from tests.harness.service_process import Service
 from tests.harness.services import Postgres, Redis
 
 KILLED = "server processes killed"
+DRAINED = "server processes told to end"
 REDIS = "Redis killed and emptied"
 POSTGRES = "PostgreSQL stopped at once"
 CUT = "connections cut"
@@ -46,6 +47,7 @@ class Tormentor:
         """Inflict each kind of fault, in any order, and wait until all is up again."""
         kinds: list[Callable[[], Coroutine[Any, Any, None]]] = [
             *[self._kill_server, self._cut, self._stall] * 2,
+            self._drain_server,
             *[self._kill_redis] * (self.redis is not None),
             *[self._stop_postgres] * (self.postgres is not None),
         ]
@@ -56,8 +58,15 @@ class Tormentor:
                 await asyncio.sleep(self.dice.uniform(*self.pace.pause))
 
     async def _kill_server(self) -> None:
-        server = self.servers[self.faults[KILLED] % len(self.servers)]
+        server = self._next_server()
         await self._take_away(server, server.kill, KILLED)
+
+    async def _drain_server(self) -> None:
+        server = self._next_server()
+        await self._take_away(server, server.stop, DRAINED)
+
+    def _next_server(self) -> ServerProcess:
+        return self.servers[(self.faults[KILLED] + self.faults[DRAINED]) % len(self.servers)]
 
     async def _kill_redis(self) -> None:
         assert self.redis is not None
