@@ -41,7 +41,6 @@ from realtime.protocols.server import ServerProtocol
 CLOSE_TIMEOUT = 1.0
 """Seconds that the close frame waits for a client that does not read."""
 
-
 STALL_TIMEOUT = 60.0
 """Seconds for a client that has stopped to read to learn why it is closed, if it reads again."""
 

@@ -12,7 +12,7 @@ from time import monotonic
 
 from django.db import InterfaceError, OperationalError
 
-from realtime import doorbell, log
+from realtime import doorbell, log, tasks
 from realtime.conf import get_settings
 from realtime.cursor import Position
 from realtime.database import in_database
@@ -70,7 +70,7 @@ class Hub:
             self._begin(heads)
             start: Mapping[str, Position] = heads
             if after is not None:
-                tails = await in_database(log.tails)(subscription.topics)
+                tails = await in_database(log.tails)(heads)
                 start = resumed(after, heads, tails)
             subscription.begin(start)
             handed_out = self.positions(heads)
@@ -110,12 +110,10 @@ class Hub:
             self._ignore(member)
         if not self._tasks or self._followed or self._listeners:
             return
-        tasks, self._tasks = self._tasks, []
+        running, self._tasks = self._tasks, []
         _running.pop(asyncio.get_running_loop(), None)
         doorbell.detach(self._hear)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await tasks.end(running)
 
     def _join(self, subscription: Subscription) -> None:
         for topic in subscription.topics:

@@ -116,10 +116,10 @@ def heads(topics: Collection[str]) -> dict[str, Position]:
     return found
 
 
-def tails(topics: Collection[str]) -> dict[str, int]:
+def tails(heads: Mapping[str, Position]) -> dict[str, int]:
     """Return behind which offset each topic is retained: that of its head where nothing is."""
-    behind = {topic: head.offset for topic, head in heads(topics).items()}
-    names = list(topics)
+    behind = {topic: head.offset for topic, head in heads.items()}
+    names = list(heads)
     for start in range(0, len(names), LOOKUP):
         retained = _events().filter(topic__in=names[start : start + LOOKUP])
         oldest = retained.order_by().values_list("topic").annotate(Min("offset"))

@@ -61,10 +61,10 @@ class HTTPHandler(GraphQLHTTPHandler):
         if request.method == "OPTIONS":
             return Response(headers={"Allow": ALLOWED})
         accept = request.headers.get("accept")
-        wants_page = preferred(accept, [JSON, RESPONSE, EVENT_STREAM, HTML]) == HTML
+        wants_page = preferred(accept, (JSON, RESPONSE, EVENT_STREAM, HTML)) == HTML
         if request.method == "GET" and wants_page and self.introspection and self.explorer:
             return await self.render_explorer(request, self.explorer)
-        media_type = preferred(accept, [JSON, RESPONSE])
+        media_type = preferred(accept, (JSON, RESPONSE))
         try:
             match request.method:
                 case "PUT" if self._streams_events:
@@ -130,7 +130,7 @@ class HTTPHandler(GraphQLHTTPHandler):
         )
 
     async def _serve_reserved(self, request: Request) -> Response:
-        if preferred(request.headers.get("accept"), [JSON, EVENT_STREAM]) == EVENT_STREAM:
+        if preferred(request.headers.get("accept"), (JSON, EVENT_STREAM)) == EVENT_STREAM:
             return self._reservations.open(request)
         if request.method == "GET" and reservations.HEADER not in request.headers:
             # Whoever made the token would get, on the stream, what the cookies' owner may see.

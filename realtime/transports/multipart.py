@@ -10,7 +10,6 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from realtime.conf import get_settings
 from realtime.execution import RequestError, encoded
 from realtime.transports.negotiation import EVENT_STREAM, MULTIPART, preferred
 from realtime.transports.streaming import Begin, Chunks, Outcomes, StreamedResponse, StreamHandler
@@ -28,7 +27,7 @@ class MultipartSubscriptions(StreamHandler):
 
     def supports(self, request: Request, data: dict[str, Any]) -> bool:
         """Tell whether the client wants parts rather than events."""
-        wanted = preferred(request.headers.get("accept"), [EVENT_STREAM, MULTIPART])
+        wanted = preferred(request.headers.get("accept"), (EVENT_STREAM, MULTIPART))
         return wanted == MULTIPART and self.is_subscription(data)
 
     def respond(self, begin: Begin) -> Response:
@@ -41,7 +40,6 @@ class MultipartSubscriptions(StreamHandler):
             begin_parts,
             media_type="multipart/mixed;boundary=graphql;subscriptionSpec=1.0",
             heartbeat=PART % b"{}",
-            interval=get_settings().stream_heartbeat,
         )
 
 

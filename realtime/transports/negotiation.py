@@ -1,6 +1,7 @@
 """Media types, and which of them a client wants."""
 
 import re
+from functools import lru_cache
 
 from django.http import HttpRequest
 
@@ -11,7 +12,8 @@ EVENT_STREAM = "text/event-stream"
 MULTIPART = "multipart/mixed;subscriptionspec=1.0"
 
 
-def preferred(accept: str | None, offers: list[str]) -> str | None:
+@lru_cache(maxsize=64)  # headers of a client's choice, so few are kept
+def preferred(accept: str | None, offers: tuple[str, ...]) -> str | None:
     """Return what a client likes best of the offers; of what it likes alike, the first."""
     if not accept:
         return offers[0]

@@ -10,7 +10,6 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from realtime.conf import get_settings
 from realtime.execution import RequestError, Result, encoded
 from realtime.transports.negotiation import EVENT_STREAM, JSON, MULTIPART, RESPONSE, preferred
 from realtime.transports.streaming import Begin, Chunks, Outcomes, StreamedResponse, StreamHandler
@@ -29,7 +28,7 @@ class ServerSentEvents(StreamHandler):
     def supports(self, request: Request, data: dict[str, Any]) -> bool:
         """Tell whether the client wants events rather than one result as JSON."""
         subscription = self.is_subscription(data)
-        offers = [EVENT_STREAM, MULTIPART] if subscription else [JSON, RESPONSE, EVENT_STREAM]
+        offers = (EVENT_STREAM, MULTIPART) if subscription else (JSON, RESPONSE, EVENT_STREAM)
         return preferred(request.headers.get("accept"), offers) == EVENT_STREAM
 
     def prepare(self, request: Request, data: dict[str, Any]) -> dict[str, Any]:
@@ -52,12 +51,7 @@ class ServerSentEvents(StreamHandler):
 
 def event_stream(begin: Callable[[], Awaitable[Chunks]]) -> Response:
     """Return a response of events, with comments between as heartbeats."""
-    return StreamedResponse(
-        begin,
-        media_type=EVENT_STREAM,
-        heartbeat=COMMENT,
-        interval=get_settings().stream_heartbeat,
-    )
+    return StreamedResponse(begin, media_type=EVENT_STREAM, heartbeat=COMMENT)
 
 
 def event(kind: str, data: bytes = b"", *, id: str | None = None) -> bytes:

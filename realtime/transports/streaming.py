@@ -105,11 +105,9 @@ class StreamedResponse(Response):
         *,
         media_type: str,
         heartbeat: bytes,
-        interval: float,
     ) -> None:
         self._begin = begin
         self._heartbeat = heartbeat
-        self._interval = interval
         self._started = False
         self.media_type = media_type
         self.status_code = 200
@@ -137,16 +135,17 @@ class StreamedResponse(Response):
                 streaming.result()
 
     async def _stream(self, send: Send) -> None:
+        settings = get_settings()
         sending = asyncio.Lock()
 
         async def write(body: bytes, *, more: bool = True) -> None:
             # As long as a WebSocket client has to take a ping.
-            async with sending, asyncio.timeout(get_settings().pong_timeout):
+            async with sending, asyncio.timeout(settings.pong_timeout):
                 await send({"type": "http.response.body", "body": body, "more_body": more})
 
         async def beat() -> None:
             while True:
-                await asyncio.sleep(self._interval)
+                await asyncio.sleep(settings.stream_heartbeat)
                 await write(self._heartbeat)
 
         async with aclosing(await self._begin()) as chunks:

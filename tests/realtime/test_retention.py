@@ -60,14 +60,14 @@ class TestPruning:
 class TestTails:
     def test_everything_is_retained_at_first(self) -> None:
         write("a", 3)
-        assert log.tails(["a", "unwritten"]) == {"a": 0, "unwritten": 0}
+        assert log.tails(log.heads(["a", "unwritten"])) == {"a": 0, "unwritten": 0}
 
     def test_they_stand_behind_what_was_pruned(self) -> None:
         write("a", 3, age=timedelta(days=1))
         write("a", 1)
         write("b", 2, age=timedelta(days=1))
         log.prune(timezone.now() - timedelta(hours=1))
-        assert log.tails(["a", "b"]) == {"a": 3, "b": 2}
+        assert log.tails(log.heads(["a", "b"])) == {"a": 3, "b": 2}
 
 
 class TestEpochs:
