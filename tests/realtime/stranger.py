@@ -12,6 +12,7 @@ from graphql import GraphQLError
 
 TYPE_DEFS = """
 type Query { slow: String  quick: String  broken: String  remember(word: String): [String!] }
+type Mutation { quick: String }
 type Subscription {
   endless: Int!
   three: Int!
@@ -125,7 +126,10 @@ class Stranger:
 
         async def slowly(*_: Any) -> Any:
             self._tell("slowly started")
-            await self.release.wait()
+            try:
+                await self.release.wait()
+            finally:
+                self._tell("slowly ended")
             return endless()
 
         @subscription.source("remembered")

@@ -9,8 +9,9 @@ import pytest
 
 from realtime.asgi import graphql_app
 from realtime.transports import reservations
+from tests.realtime.stranger import Stranger
 from tests.realtime.streams import HttpStream, answer
-from tests.realtime.test_streaming import EVENTS, Source
+from tests.realtime.test_streaming import EVENTS
 
 
 class Client:
@@ -39,13 +40,8 @@ class Client:
 
 
 @pytest.fixture
-async def source() -> Source:
-    return Source()
-
-
-@pytest.fixture
-async def app(source: Source) -> Any:
-    return graphql_app(source.schema)
+async def app(stranger: Stranger) -> Any:
+    return graphql_app(stranger.schema)
 
 
 @pytest.fixture
@@ -101,11 +97,11 @@ async def test_errors_arrive_as_events(client: Client) -> None:
     assert await client.event() == ("complete", {"id": "1"})
 
 
-async def test_ending_an_operation_closes_its_source(client: Client, source: Source) -> None:
+async def test_ending_an_operation_closes_its_source(client: Client, stranger: Stranger) -> None:
     await client.operate("subscription { endless }")
     await client.event()
     assert await client.end("1") == 200
-    assert source.ended.is_set()
+    assert stranger.happened == ["endless started", "endless ended"]
     assert (await client.operate("{ quick }"))[0] == 202
 
 
@@ -166,27 +162,27 @@ async def test_operations_are_limited(
     assert await client.event() == ("complete", {"id": "b"})
 
 
-async def test_leaving_ends_all_and_frees_the_token(app: Any, source: Source) -> None:
+async def test_leaving_ends_all_and_frees_the_token(app: Any, stranger: Stranger) -> None:
     before = asyncio.all_tasks()
     _, token = await answer(app, "PUT")
     client = Client(app, token)
     await client.stream.open()
     await client.operate("subscription { endless }")
     await client.stream.leave()
-    assert source.ended.is_set()
+    assert stranger.happened == ["endless started", "endless ended"]
     assert asyncio.all_tasks() == before
     assert await client.end("1") == 404
 
 
 async def test_a_reservation_that_is_not_used_expires(
-    app: Any, source: Source, monkeypatch: pytest.MonkeyPatch
+    app: Any, stranger: Stranger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reservations, "OPEN_TIMEOUT", 0.01)
     before = asyncio.all_tasks()
     _, token = await answer(app, "PUT")
     client = Client(app, token)
     await client.operate("subscription { endless }")
-    await source.ended.wait()
+    await stranger.has("endless ended")
     while asyncio.all_tasks() != before:
         await asyncio.sleep(0)
     assert await client.end("1") == 404

@@ -2,19 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ariadne import QueryType, SubscriptionType, make_executable_schema
+from ariadne import make_executable_schema
 from ariadne.asgi import GraphQL
 from ariadne.asgi.handlers import GraphQLHTTPHandler
-from graphql import GraphQLError
 
 from realtime.asgi import graphql_app
 from realtime.database import in_database
 from realtime.live import LiveSubscriptionType
 from realtime.transports.sse import ServerSentEvents
+from tests.realtime.stranger import Stranger
 from tests.realtime.streams import HttpStream, answer
 from tests.shelf.models import Book
 
@@ -24,71 +24,9 @@ ENDLESS = {"query": "subscription { endless }"}
 COMMENT = ":\n\n"
 
 
-class Source:
-    """A schema whose subscriptions tell when they have ended."""
-
-    def __init__(self) -> None:
-        self.started = asyncio.Event()
-        self.ended = asyncio.Event()
-        query, subscription = QueryType(), SubscriptionType()
-        query.set_field("quick", lambda *_: "done")
-
-        @subscription.source("endless")
-        async def endless(*_: Any) -> AsyncGenerator[int, None]:
-            try:
-                yield 1
-                await asyncio.Event().wait()
-            finally:
-                self.ended.set()
-
-        @subscription.source("few")
-        async def few(*_: Any) -> AsyncGenerator[int, None]:
-            yield 1
-            yield 2
-
-        @subscription.source("breaking")
-        async def breaking(*_: Any) -> AsyncGenerator[int, None]:
-            yield 1
-            raise KeyError("a secret")
-
-        @subscription.source("forbidden")
-        async def forbidden(*_: Any) -> AsyncGenerator[int, None]:
-            raise GraphQLError("Not for you")
-            yield 1
-
-        @subscription.source("slow")
-        def slow(*_: Any) -> Any:
-            return self._slow()
-
-        for name in ("endless", "few", "breaking", "forbidden", "slow"):
-            subscription.set_field(name, lambda value, *_: value)
-        self.schema = make_executable_schema(
-            """
-            type Query { quick: String }
-            type Mutation { quick: String }
-            type Subscription { endless: Int  few: Int  breaking: Int  forbidden: Int  slow: Int }
-            """,
-            query,
-            subscription,
-        )
-
-    async def _slow(self) -> AsyncIterator[int]:
-        self.started.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            self.ended.set()
-        raise AssertionError
-
-
 @pytest.fixture
-async def source() -> Source:
-    return Source()
-
-
-@pytest.fixture
-async def app(source: Source) -> Any:
-    return graphql_app(source.schema)
+async def app(stranger: Stranger) -> Any:
+    return graphql_app(stranger.schema)
 
 
 def next_(payload: Any) -> str:
@@ -102,14 +40,14 @@ class TestEvents:
     @pytest.mark.parametrize(
         ("method", "request_"),
         [
-            ("POST", {"body": {"query": "subscription { few }"}}),
-            ("GET", {"query_string": "query=subscription%7Bfew%7D"}),
+            ("POST", {"body": {"query": "subscription { three }"}}),
+            ("GET", {"query_string": "query=subscription%7Bthree%7D"}),
         ],
     )
     async def test_a_subscription_streams(self, method: str, request_: Any, app: Any) -> None:
         assert await answer(app, method, accept=EVENTS, **request_) == (
             200,
-            COMMENT + next_({"data": {"few": 1}}) + next_({"data": {"few": 2}}) + COMPLETE,
+            COMMENT + "".join(next_({"data": {"three": n}}) for n in (1, 2, 3)) + COMPLETE,
         )
 
     async def test_a_query_has_one_result(self, app: Any) -> None:
@@ -165,22 +103,25 @@ class TestEvents:
         status, _ = await answer(app, "GET", accept=EVENTS, query_string=query)
         assert status == 405
 
-    async def test_ariadnes_own_handler_takes_it(self, source: Source) -> None:
+    async def test_ariadnes_own_handler_takes_it(self, stranger: Stranger) -> None:
         handler = GraphQLHTTPHandler(subscription_handlers=[ServerSentEvents()])
-        app = GraphQL(source.schema, http_handler=handler)
-        _, body = await answer(app, "POST", accept=EVENTS, body={"query": "subscription { few }"})
-        assert body.count("event: next") == 2
+        app = GraphQL(stranger.schema, http_handler=handler)
+        _, body = await answer(app, "POST", accept=EVENTS, body={"query": "subscription { three }"})
+        assert body.count("event: next") == 3
 
 
 class TestParts:
     async def test_a_subscription_streams(self, app: Any) -> None:
-        stream = HttpStream(app, accept=PARTS, body={"query": "subscription { few }"})
+        stream = HttpStream(app, accept=PARTS, body={"query": "subscription { three }"})
         assert await stream.open() == 200
         assert stream.headers["content-type"].startswith("multipart/mixed;boundary=graphql")
         assert (await stream.rest()).split("\r\n--graphql") == [
             "",
-            '\r\ncontent-type: application/json\r\n\r\n{"payload":{"data":{"few":1}}}',
-            '\r\ncontent-type: application/json\r\n\r\n{"payload":{"data":{"few":2}}}',
+            *(
+                "\r\ncontent-type: application/json\r\n\r\n"
+                f'{{"payload":{{"data":{{"three":{n}}}}}}}'
+                for n in (1, 2, 3)
+            ),
             "--\r\n",
         ]
         await stream.leave()
@@ -245,7 +186,7 @@ class TestNegotiation:
 
 
 class TestForgery:
-    QUERY = "query=subscription%7Bfew%7D"
+    QUERY = "query=subscription%7Bthree%7D"
 
     @pytest.mark.parametrize(
         "headers",
@@ -276,9 +217,9 @@ class TestForgery:
         ],
     )
     async def test_our_own_pages_and_allowed_ones_can(
-        self, headers: dict[str, str], source: Source
+        self, headers: dict[str, str], stranger: Stranger
     ) -> None:
-        app = graphql_app(source.schema, allowed_origins=["https://app.example.org"])
+        app = graphql_app(stranger.schema, allowed_origins=["https://app.example.org"])
         status, _ = await answer(
             app, "GET", accept=EVENTS, query_string=self.QUERY, cookie="sessionid=1", **headers
         )
@@ -287,22 +228,24 @@ class TestForgery:
 
 class TestGoingAway:
     @pytest.mark.parametrize("accept", [EVENTS, PARTS])
-    async def test_it_ends_the_subscription(self, accept: str, app: Any, source: Source) -> None:
+    async def test_it_ends_the_subscription(
+        self, accept: str, app: Any, stranger: Stranger
+    ) -> None:
         before = asyncio.all_tasks()
         stream = HttpStream(app, accept=accept, body=ENDLESS)
         await stream.open()
         await stream.chunk()
         await stream.chunk()
         await stream.leave()
-        assert source.ended.is_set()
+        assert stranger.happened == ["endless started", "endless ended"]
         assert asyncio.all_tasks() == before
 
-    async def test_also_one_that_has_not_begun(self, app: Any, source: Source) -> None:
-        stream = HttpStream(app, accept=EVENTS, body={"query": "subscription { slow }"})
+    async def test_also_one_that_has_not_begun(self, app: Any, stranger: Stranger) -> None:
+        stream = HttpStream(app, accept=EVENTS, body={"query": "subscription { slowly }"})
         await stream.send()
-        await source.started.wait()
+        await stranger.has("slowly started")
         await stream.leave()
-        assert source.ended.is_set()
+        assert stranger.happened == ["slowly started", "slowly ended"]
 
 
 @pytest.mark.django_db(transaction=True)
