@@ -9,12 +9,12 @@ from accounts.viewer import Info
 from messaging import selectors
 from messaging.models import Message, RoomMessage
 from messaging.topics import ANNOUNCEMENTS, inbox_topic, room_topic
-from realtime.live import Kind, LiveSubscriptionType
+from realtime.live import Kind, LiveSubscriptionType, everyone
 
 subscription = LiveSubscriptionType()
 
 
-@subscription.topics("messages", kinds=[Kind.CREATED])
+@subscription.topics("messages", kinds=[Kind.CREATED], share=everyone)
 def message_topics(_: Any, info: Info, user_id: str) -> str:
     try:
         return inbox_topic(selectors.known_user(user_id))
@@ -30,7 +30,7 @@ def resolve_message(message: Message, info: Info, **_: Any) -> Message:
     return message
 
 
-@subscription.topics("onNewChatMessage", kinds=[Kind.CREATED])
+@subscription.topics("onNewChatMessage", kinds=[Kind.CREATED], share=everyone)
 async def room_topics(_: Any, info: Info, chatroom: str) -> str:
     try:
         return room_topic(selectors.possible_room(chatroom))
@@ -46,7 +46,7 @@ def resolve_chat_message(message: RoomMessage, info: Info, **_: Any) -> RoomMess
     return message
 
 
-@subscription.broadcasts("realTimeMessages")
+@subscription.broadcasts("realTimeMessages", share=everyone)
 async def announcements_topic(_: Any, info: Info) -> str:
     return ANNOUNCEMENTS
 

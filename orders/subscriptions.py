@@ -8,7 +8,7 @@ from accounts.viewer import Info
 from orders import selectors
 from orders.models import Order
 from orders.topics import ALL_ORDERS, order_topic
-from realtime.live import LiveSubscriptionType
+from realtime.live import LiveSubscriptionType, everyone
 
 subscription = LiveSubscriptionType()
 
@@ -18,7 +18,7 @@ def first_order(_: Any, info: Info, id: str | None = None) -> Order | None:
     return selectors.newest_order() if id is None else selectors.order(id)
 
 
-@subscription.topics("getOrder", initial=first_order)
+@subscription.topics("getOrder", initial=first_order, share=everyone)
 def order_topics(_: Any, info: Info, id: str | None = None) -> str:
     if id is None:
         return ALL_ORDERS

@@ -18,15 +18,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from realtime import tasks
 from realtime.conf import get_settings
-from realtime.execution import (
-    RequestError,
-    Results,
-    Stream,
-    begin,
-    encoded,
-    fault,
-    reported,
-)
+from realtime.encoding import encoded_text
+from realtime.errors import RequestError, fault, reported
+from realtime.execution import Results, begin
 from realtime.protocols.close_codes import Close, CloseCode
 from realtime.protocols.events import (
     Complete,
@@ -37,6 +31,7 @@ from realtime.protocols.events import (
     Subscribe,
 )
 from realtime.protocols.server import ServerProtocol
+from realtime.stream import Stream
 
 CLOSE_TIMEOUT = 1.0
 """Seconds that the close frame waits for a client that does not read."""
@@ -193,10 +188,10 @@ class Connection:
                 self._executing -= {asyncio.current_task()}
                 await self._deliver(id, payload, results)
         except RequestError as error:
-            await self._end(id, partial(self._protocol.error, id, _json(error.errors)))
+            await self._end(id, partial(self._protocol.error, id, encoded_text(error.errors)))
         except Exception as error:
             errors = reported(self._handler, [fault(error)])
-            await self._end(id, partial(self._protocol.error, id, _json(errors)))
+            await self._end(id, partial(self._protocol.error, id, encoded_text(errors)))
         else:
             await self._end(id, partial(self._protocol.complete, id))
 
@@ -208,7 +203,7 @@ class Connection:
                 async for result in results:
                     if not self._owns(id):
                         return  # it was to end, and has taken its cancellation for something else
-                    await self._act(self._protocol.next(id, _json(result)))
+                    await self._act(self._protocol.next(id, result))
             finally:
                 await self._tell(self._handler.on_complete, operation)
 
@@ -277,7 +272,3 @@ async def _in_time(awaitable: Awaitable[object], seconds: float) -> bool:
 
 async def _called(value: Any) -> Any:
     return await value if isawaitable(value) else value
-
-
-def _json(value: Any) -> str:
-    return encoded(value).decode()

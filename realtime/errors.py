@@ -5,6 +5,8 @@ from secrets import token_hex
 from typing import Any
 
 from ariadne import format_error, unwrap_graphql_error
+from ariadne.asgi.handlers.base import GraphQLHandlerBase
+from ariadne.logger import log_error
 from graphql import GraphQLError
 
 logger = logging.getLogger("realtime.errors")
@@ -35,3 +37,27 @@ def report_error(error: GraphQLError, debug: bool = False) -> dict[str, Any]:
         "id": id,
     }
     return formatted
+
+
+class RequestError(Exception):
+    """The operation could not begin, or its stream broke; holds formatted errors.
+
+    `is_fault` when the fault is ours, so that the client may well ask again.
+    """
+
+    def __init__(self, errors: list[dict[str, Any]], *, is_fault: bool = False) -> None:
+        super().__init__(errors)
+        self.errors = errors
+        self.is_fault = is_fault
+
+
+def fault(error: Exception) -> GraphQLError:
+    """Wrap an exception that nobody meant for clients."""
+    return GraphQLError(str(error), original_error=error)
+
+
+def reported(handler: GraphQLHandlerBase, errors: list[GraphQLError]) -> list[dict[str, Any]]:
+    """Log errors as the handler is configured to, and return what clients may see of them."""
+    for error in errors:
+        log_error(error, handler.logger)
+    return [handler.error_formatter(error, handler.debug) for error in errors]

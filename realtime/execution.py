@@ -1,14 +1,11 @@
 """One operation: its result, or its stream of results."""
 
-import json
 from collections.abc import AsyncGenerator, AsyncIterable
 from inspect import isawaitable
-from typing import Any, Self
+from typing import Any
 
-import orjson
-from ariadne.asgi.handlers.base import GraphQLHandlerBase, GraphQLHttpHandlerBase
+from ariadne.asgi.handlers.base import GraphQLHttpHandlerBase
 from ariadne.graphql import parse_query, validate_data, validate_query
-from ariadne.logger import log_error
 from ariadne.types import QueryParser
 from graphql import (
     DocumentNode,
@@ -18,46 +15,16 @@ from graphql import (
     OperationType,
     create_source_event_stream,
     get_operation_ast,
-    map_source_to_response_event,
 )
 
-from realtime.exceptions import CursorInvalidError, LoadError
+from realtime.encoding import encoded_text
+from realtime.errors import RequestError, reported
+from realtime.exceptions import CursorInvalidError
 from realtime.live import LiveStream, resuming
+from realtime.stream import LiveResults, SourceResults, Stream, operation_of
 
 Result = dict[str, Any]
-"""What one `next` bears: `data`, perhaps `errors` and `extensions`."""
-
-
-class RequestError(Exception):
-    """The operation could not begin, or its stream broke; holds formatted errors.
-
-    `is_fault` when the fault is ours, so that the client may well ask again.
-    """
-
-    def __init__(self, errors: list[dict[str, Any]], *, is_fault: bool = False) -> None:
-        super().__init__(errors)
-        self.errors = errors
-        self.is_fault = is_fault
-
-
-def encoded(value: Any) -> bytes:
-    """Return the JSON of a result or of formatted errors."""
-    try:
-        return orjson.dumps(value, default=str)
-    except TypeError:  # half a surrogate pair, which UTF-8 has not but JSON can escape
-        return json.dumps(value, default=str).encode()
-
-
-def fault(error: Exception) -> GraphQLError:
-    """Wrap an exception that nobody meant for clients."""
-    return GraphQLError(str(error), original_error=error)
-
-
-def reported(handler: GraphQLHandlerBase, errors: list[GraphQLError]) -> list[dict[str, Any]]:
-    """Log errors as the handler is configured to, and return what clients may see of them."""
-    for error in errors:
-        log_error(error, handler.logger)
-    return [handler.error_formatter(error, handler.debug) for error in errors]
+"""`data`, perhaps `errors` and `extensions`."""
 
 
 def operation_type(parser: QueryParser | None, data: dict[str, Any]) -> OperationType | None:
@@ -70,68 +37,10 @@ def operation_type(parser: QueryParser | None, data: dict[str, Any]) -> Operatio
     return operation.operation if operation else None
 
 
-class Stream:
-    """The results of a subscription. Its owner ends it with `aclose()`.
+Results = Stream | AsyncGenerator[str, None]
+"""What an operation brings, as JSON: each is what one `next` bears.
 
-    Raises RequestError where the source breaks.
-    """
-
-    def __init__(
-        self,
-        handler: GraphQLHttpHandlerBase,
-        executor: Executor[Any],
-        events: AsyncIterable[Any],
-        *,
-        confirm: bool,
-    ) -> None:
-        self._handler = handler
-        self._events = events
-        self._responses = map_source_to_response_event(executor, events)
-        self._confirm = confirm
-
-    @property
-    def cursor(self) -> str | None:
-        """Where the client stands: behind the result that came last; None without cursors."""
-        return self._events.cursor if isinstance(self._events, LiveStream) else None
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Result:
-        if self._confirm:
-            self._confirm = False
-            return self._with_cursor({"data": None, "extensions": {"subscribed": True}})
-        try:
-            response = await anext(self._responses)
-        except GraphQLError as error:
-            errors = reported(self._handler, [error])
-            raise RequestError(errors, is_fault=isinstance(error, LoadError)) from None
-        except StopAsyncIteration:
-            raise
-        except Exception as error:
-            errors = reported(self._handler, [fault(error)])
-            raise RequestError(errors, is_fault=True) from None
-        result: Result = {"data": response.data}
-        if response.errors:
-            result["errors"] = reported(self._handler, response.errors)
-        return self._with_cursor(result)
-
-    async def aclose(self) -> None:
-        """End the subscription. Idempotent."""
-        try:
-            await self._responses.aclose()
-        finally:
-            # A generator of responses that never started does not close its source.
-            await _close(self._events)
-
-    def _with_cursor(self, result: Result) -> Result:
-        # Responses are made one by one as they are asked for, so this is the cursor of this one.
-        if cursor := self.cursor:
-            result["extensions"] = {**result.get("extensions", {}), "cursor": cursor}
-        return result
-
-
-Results = Stream | AsyncGenerator[Result, None]
+An object of `data`, perhaps `errors` and `extensions`."""
 
 
 async def begin(
@@ -170,9 +79,9 @@ def is_request_error(result: Result) -> bool:
     )
 
 
-async def single(result: Result) -> AsyncGenerator[Result, None]:
-    """Yield one result."""
-    yield result
+async def single(result: Result) -> AsyncGenerator[str, None]:
+    """Yield one result, as JSON."""
+    yield encoded_text(result)
 
 
 async def _subscribe(
@@ -211,8 +120,12 @@ async def _subscribe(
     if isinstance(executor, list):
         raise _refused(handler, executor)
     extensions = data.get("extensions") or {}
+    confirm = extensions.get("confirm") is True
+    operation = operation_of(handler, executor, data)
     events = await _source(handler, executor, extensions.get("after"))
-    return Stream(handler, executor, events, confirm=extensions.get("confirm") is True)
+    if isinstance(events, LiveStream):
+        return LiveResults(handler, executor, events, operation, confirm=confirm)
+    return SourceResults(handler, executor, events, confirm=confirm)
 
 
 async def _source(
@@ -229,15 +142,11 @@ async def _source(
         resuming.reset(token)
     if isinstance(source, ExecutionResult):
         raise _refused(handler, source.errors or [])
-    if after is not None and not isinstance(source, LiveStream):
-        await _close(source)
+    if after is not None and not (isinstance(source, LiveStream) and source.cursor):
+        if hasattr(source, "aclose"):
+            await source.aclose()
         raise CursorInvalidError("This subscription cannot be resumed: it has no cursors.")
     return source
-
-
-async def _close(events: AsyncIterable[Any]) -> None:
-    if hasattr(events, "aclose"):
-        await events.aclose()
 
 
 def _refused(handler: GraphQLHttpHandlerBase, errors: list[GraphQLError]) -> RequestError:

@@ -3,24 +3,26 @@
 import asyncio
 import contextvars
 import logging
-from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from secrets import token_hex
 from time import monotonic
-
-from django.db import InterfaceError, OperationalError
+from typing import Any
 
 from realtime import doorbell, log, tasks
 from realtime.conf import get_settings
 from realtime.cursor import Position
 from realtime.database import in_database
+from realtime.delivery import Shared
 from realtime.exceptions import CursorExpiredError, LoadError
-from realtime.models import Event
-from realtime.subscription import Broadcasts, Delivery, Feed, Subscription, resumed
+from realtime.loading import ByTopic, Loader
+from realtime.subscription import Broadcasts, Feed, Member, Subscription, resumed
 
 logger = logging.getLogger("realtime.hub")
+
+BREATH = 32
+"""Members that are handed something before the event loop serves others: each of them may
+then execute an operation, or write to a socket."""
 
 
 @dataclass(eq=False, slots=True)
@@ -47,8 +49,9 @@ class Hub:
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._sweep_at = 0.0
-        self._suspect: Feed | None = None
-        """The field that last failed with an error of the database, be it that which is away."""
+        self._behind: set[str] = set()
+        """The topics of which more was heard than handed out."""
+        self._loader = Loader()
 
     @classmethod
     def current(cls) -> "Hub":
@@ -102,12 +105,13 @@ class Hub:
                 )
             ]
 
-    async def leave(self, member: Subscription | Broadcasts) -> None:
+    async def leave(self, member: Member[Any]) -> None:
         """Hand out nothing more to this member, and rest when it was the last. Idempotent."""
-        if isinstance(member, Subscription):
-            self._unfollow(member)
-        else:
-            self._ignore(member)
+        match member:
+            case Subscription():
+                self._unfollow(member)
+            case Broadcasts():
+                self._ignore(member)
         if not self._tasks or self._followed or self._listeners:
             return
         running, self._tasks = self._tasks, []
@@ -153,8 +157,7 @@ class Hub:
             followed = self._followed.get(topic)
             if followed is not None and followed.position is None:
                 followed.position, followed.epoch = head
-                if followed.heard > head.offset:
-                    self._wake.set()
+                self._note(topic, followed, followed.heard)
 
     def _hear(self, message: doorbell.Message) -> None:
         for topic, (offset, epoch) in message.heads.items():
@@ -166,14 +169,19 @@ class Hub:
                 self._sweep_at = 0.0
                 self._wake.set()
             else:
-                self._note(followed, offset)
+                self._note(topic, followed, offset)
         for topic, payload in message.broadcasts:
-            for listener in self._listeners.get(topic, ()):
-                listener.push(payload)
+            listeners = self._listeners.get(topic)
+            if listeners:
+                broadcast = Shared(payload)
+                for listener in listeners:
+                    listener.push(broadcast)
 
-    def _note(self, followed: _Followed, offset: int) -> None:
-        if offset > followed.heard:
-            followed.heard = offset
+    def _note(self, topic: str, followed: _Followed, offset: int) -> None:
+        """Note that a topic has come to an offset, as one was told."""
+        followed.heard = max(followed.heard, offset)
+        if followed.position is not None and followed.heard > followed.position:
+            self._behind.add(topic)
             self._wake.set()
 
     def _expire(self, topic: str) -> None:
@@ -196,9 +204,8 @@ class Hub:
                 if monotonic() >= self._sweep_at:
                     self._sweep_at = monotonic() + interval
                     await self._sweep()
-                if behind := self._behind():
-                    self._wake.set()  # one batch a round, so that a busy topic starves no other
-                    await self._advance(behind)
+                if self._behind:
+                    await self._advance()
             except Exception:
                 # Nothing was handed out and no position moved: the next round reads it again.
                 if not failing:
@@ -228,75 +235,72 @@ class Hub:
                 self._expire(topic)
             else:
                 followed.epoch = head.epoch
-                self._note(followed, head.offset)
+                self._note(topic, followed, head.offset)
 
-    def _behind(self) -> dict[str, _Followed]:
-        return {
-            topic: followed
-            for topic, followed in self._followed.items()
-            if followed.position is not None and followed.heard > followed.position
-        }
+    async def _advance(self) -> None:
+        """Read one batch of the topics that are behind, load what is shown of it, hand it out.
 
-    async def _advance(self, behind: Mapping[str, _Followed]) -> None:
-        """Read one batch of events, load what the fields show of them, hand it out."""
-        positions = {topic: followed.position or 0 for topic, followed in behind.items()}
+        One batch a round, so that a busy topic starves no other.
+        """
+        behind: dict[str, tuple[_Followed, int]] = {}
+        for topic in self._behind.copy():
+            followed = self._followed.get(topic)
+            if followed is None or followed.position is None:
+                self._behind.discard(topic)
+            else:
+                behind[topic] = followed, followed.position
+        positions = {topic: position for topic, (_, position) in behind.items()}
         limit = get_settings().read_batch
         events = await in_database(log.read)(positions, limit=limit)
         by_topic = log.by_topic(events)
-        loaded = await self._load(by_topic)
-        for topic, followed in behind.items():
+        feeds = {topic: tuple(followed.subscriptions) for topic, (followed, _) in behind.items()}
+        loaded = await self._loader.load(by_topic, feeds)
+        handing_out: list[tuple[_Followed, str]] = []
+        for topic, (followed, position) in behind.items():
             if self._followed.get(topic) is not followed:
                 continue
             news = by_topic.get(topic, [])
-            if not log.continues(news, positions[topic]) or (
+            if not log.continues(news, position) or (
                 news and followed.epoch not in {"", news[0].topic.epoch}
             ):
                 self._expire(topic)
                 continue
-            if not news:
-                if len(events) < limit:
-                    followed.heard = positions[topic]  # told of what the log does not hold
-                continue
-            followed.position, followed.epoch = news[-1].offset, news[-1].topic.epoch
-            for feed, members in followed.subscriptions.items():
-                # Who came after the values were loaded has read a head that is beyond them.
-                values = loaded.get(feed, {})
-                for subscription in members:
-                    if isinstance(values, str):
-                        subscription.fail(LoadError(values))
-                    else:
-                        subscription.push(values.get(topic, ()))
+            if news:
+                followed.position, followed.epoch = news[-1].offset, news[-1].topic.epoch
+                handing_out.append((followed, topic))
+            elif len(events) < limit:
+                followed.heard = position  # told of what the log does not hold
+            if followed.heard <= (followed.position or 0):
+                self._behind.discard(topic)
+        if self._behind:
+            self._wake.set()
+        await self._hand_out(handing_out, loaded)
 
-    async def _load(
-        self, by_topic: Mapping[str, list[Event]]
-    ) -> dict[Feed, dict[str, list[Delivery]] | str]:
-        """Load the values of each field once for all its subscriptions.
+    async def _hand_out(
+        self,
+        topics: Sequence[tuple[_Followed, str]],
+        loaded: Mapping[Feed, ByTopic | LoadError],
+    ) -> None:
+        """Give the members of these topics what was loaded, with a breath between.
 
-        A field that fails has the id of the log entry that says why.
+        Who comes meanwhile has read a head that is beyond it, or reads it from the log:
+        the positions stand already where they will be.
         """
-        wanted: dict[Feed, list[Event]] = defaultdict(list)
-        for topic, news in by_topic.items():
-            for feed in self._followed[topic].subscriptions if topic in self._followed else ():
-                wanted[feed] += news
-        loaded: dict[Feed, dict[str, list[Delivery]] | str] = {}
-        for feed, news in wanted.items():
-            try:
-                deliveries = await in_database(feed.values)(news)
-            except Exception as error:
-                is_database = isinstance(error, OperationalError | InterfaceError)
-                if is_database and feed is not self._suspect:
-                    self._suspect = feed  # the database may be away: all is read again, once
-                    raise
-                loaded[feed] = id = token_hex(8)
-                logger.exception("%s The values of a live field cannot be loaded.", id)
-            else:
-                values: dict[str, list[Delivery]] = defaultdict(list)
-                for delivery in deliveries:
-                    values[delivery[0].topic_id].append(delivery)
-                loaded[feed] = values
-                if feed is self._suspect:
-                    self._suspect = None
-        return loaded
+        handed = 0
+        for followed, topic in topics:
+            for feed, members in [*followed.subscriptions.items()]:
+                match loaded.get(feed):
+                    case LoadError() as error:
+                        for subscription in [*members]:
+                            subscription.fail(error)
+                    case None:
+                        pass
+                    case values if deliveries := values.get(topic):
+                        for subscription in [*members]:
+                            subscription.push(deliveries)
+                            handed += 1
+                            if handed % BREATH == 0:
+                                await asyncio.sleep(0)
 
 
 _running: dict[asyncio.AbstractEventLoop, Hub] = {}

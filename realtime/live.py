@@ -5,6 +5,7 @@ from collections.abc import (
     Awaitable,
     Callable,
     Collection,
+    Hashable,
     Iterable,
     Mapping,
     Sequence,
@@ -25,9 +26,10 @@ from graphql import (
 )
 
 from realtime.database import in_database
+from realtime.delivery import Shared
 from realtime.hub import Hub
 from realtime.models import Event
-from realtime.subscription import Broadcasts, Delivery, Subscription
+from realtime.subscription import Member, Shown
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -40,6 +42,25 @@ Each result bears one, as `extensions.cursor`."""
 resuming: ContextVar[str | None] = ContextVar("resuming", default=None)
 """The cursor after which the subscription that is being started goes on."""
 
+Scope = Callable[..., Hashable | None]
+"""Called as a resolver is: what the results depend on besides the operation; None for all else."""
+
+
+def everyone(_: Any, info: GraphQLResolveInfo[Any], **args: Any) -> Hashable:
+    """Share results among all subscribers: they do not depend on who is asking."""
+    return "everyone"
+
+
+def same_user(_: Any, info: GraphQLResolveInfo[Any], **args: Any) -> Hashable | None:
+    """Share results among the connections of one user; nothing among anonymous callers.
+
+    The user is that of the ASGI scope of Ariadne's `request`, as Channels puts it there.
+    """
+    context = info.context
+    request = context.get("request") if isinstance(context, Mapping) else None
+    user = request.scope.get("user") if request is not None else None
+    return getattr(user, "pk", None)
+
 
 class LiveField:
     """One live field: how it finds its topics, and what it shows of their events."""
@@ -50,12 +71,14 @@ class LiveField:
         kinds: Collection[Kind],
         initial: Callable[..., Any] | None,
         coalesce: bool,
+        share: Scope | None,
         skip: Callable[..., bool] | None,
     ) -> None:
         self.coalesces = coalesce
         self._topics = topics
         self._kinds = frozenset(kinds)
         self._initial = initial
+        self._share = share
         self._skip = skip
         self.load: Callable[[list[str]], Mapping[Any, Any]] | None = None
         self.gone: Callable[[list[Event]], Mapping[Any, Any]] | None = None
@@ -76,10 +99,14 @@ class LiveField:
         except BaseException:
             await subscription.aclose()
             raise
-        skip = partial(self._skip, info=info, **args) if self._skip else None
-        return LiveStream(subscription, first, skip)
+        return LiveStream(
+            subscription,
+            first=first,
+            share=partial(self._share, root, info, **args) if self._share else None,
+            skip=partial(self._skip, info=info, **args) if self._skip else None,
+        )
 
-    def values(self, events: Sequence[Event]) -> list[Delivery]:
+    def values(self, events: Sequence[Event]) -> list[Shown]:
         """Load what the field shows of a batch of events, in one read for all objects.
 
         An object that is no longer there is shown as `gone` has it, else not at all.
@@ -103,12 +130,15 @@ class LiveStream:
 
     def __init__(
         self,
-        subscription: Subscription,
-        first: Any | None,
-        skip: Callable[[Any], bool] | None,
+        member: Member[Any],
+        *,
+        first: Any | None = None,
+        share: Callable[[], Hashable | None] | None = None,
+        skip: Callable[[Any], bool] | None = None,
     ) -> None:
-        self._subscription = subscription
+        self._member = member
         self._first = first
+        self._share = share
         self._skip = skip
 
     @property
@@ -117,23 +147,34 @@ class LiveStream:
 
         None while it has not got its initial value, which resuming would not bring.
         """
-        return None if self._first is not None else self._subscription.cursor
+        return None if self._first is not None else self._member.cursor
+
+    def scope(self) -> Hashable | None:
+        """Return what tells whose results are the same as this subscriber's; None: nobody's.
+
+        To be asked for each value: who is asking may change while the subscription lives.
+        """
+        return None if self._share is None else self._share()
+
+    async def shared(self) -> Shared:
+        """Return the next value as all subscribers get it. Raises StopAsyncIteration."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            return Shared(first)
+        while True:
+            shared: Shared = await anext(self._member)
+            if self._skip is None or not self._skip(shared.value):
+                return shared
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Any:
-        if self._first is not None:
-            first, self._first = self._first, None
-            return first
-        while True:
-            _, value = await anext(self._subscription)
-            if self._skip is None or not self._skip(value):
-                return value
+        return (await self.shared()).value
 
     async def aclose(self) -> None:
         """End the subscription. Idempotent."""
-        await self._subscription.aclose()
+        await self._member.aclose()
 
 
 class LiveSubscriptionType(SubscriptionType):
@@ -160,6 +201,7 @@ class LiveSubscriptionType(SubscriptionType):
         kinds: Iterable[Kind] = tuple(Kind),
         initial: Callable[..., Any] | None = None,
         coalesce: bool = False,
+        share: Scope | None = same_user,
         skip: Callable[..., bool] | None = None,
     ) -> Callable[[F], F]:
         """Register what authorises a subscriber to a field and names the topics.
@@ -172,10 +214,16 @@ class LiveSubscriptionType(SubscriptionType):
         newest alone is delivered. `skip(value, info=info, **arguments)` says for each
         subscriber what not to deliver, as the echo to the sender; it must not read the
         database.
+
+        Subscribers to the same operation with the same variables share one execution an
+        event if `share(root, info, **arguments)` returns the same for them: `everyone`,
+        `same_user` (the default), a function of your own, which must not read the database
+        and may return None, or None for no sharing. What resolvers learn of the asker
+        beyond that, they must not use.
         """
 
         def register(function: F) -> F:
-            self._live[name] = LiveField(function, tuple(kinds), initial, coalesce, skip)
+            self._live[name] = LiveField(function, tuple(kinds), initial, coalesce, share, skip)
             return function
 
         return register
@@ -198,7 +246,7 @@ class LiveSubscriptionType(SubscriptionType):
 
         return register
 
-    def broadcasts(self, name: str) -> Callable[[F], F]:
+    def broadcasts(self, name: str, *, share: Scope | None = same_user) -> Callable[[F], F]:
         """Register what authorises a subscriber and names the topic whose broadcasts it gets.
 
         Called as `topics` is. What `doorbell.broadcast` sends there is delivered to
@@ -206,8 +254,10 @@ class LiveSubscriptionType(SubscriptionType):
         """
 
         def register(function: F) -> F:
-            async def source(root: Any, info: GraphQLResolveInfo[Any], **args: Any) -> Broadcasts:
-                return Hub.current().broadcasts(await _call(function, root, info, **args))
+            async def source(root: Any, info: GraphQLResolveInfo[Any], **args: Any) -> LiveStream:
+                member = Hub.current().broadcasts(await _call(function, root, info, **args))
+                shared = partial(share, root, info, **args) if share else None
+                return LiveStream(member, share=shared)
 
             self._set_source(name, source)
             return function

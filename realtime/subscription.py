@@ -1,20 +1,25 @@
 """What a reader holds of the hub: the deliveries, or the broadcasts, of some topics."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Protocol, Self
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from realtime import cursor, log
 from realtime.conf import get_settings
 from realtime.cursor import Position
 from realtime.database import in_database
+from realtime.delivery import Delivery, Shared
 from realtime.exceptions import CursorExpiredError, CursorInvalidError
 from realtime.log import NOTHING
 from realtime.models import Event
 
-Delivery = tuple[Event, Any]
-"""An event and the value that its field shows for it."""
+S = TypeVar("S", bound=Shared)
+
+
+Shown = tuple[Event, Any]
+"""An event, and the value that its field shows for it."""
 
 
 class Feed(Protocol):
@@ -23,57 +28,90 @@ class Feed(Protocol):
     coalesces: bool
     """Whether of several events of one object that wait the newest is enough."""
 
-    def values(self, events: Sequence[Event]) -> list[Delivery]:
+    def values(self, events: Sequence[Event]) -> list[Shown]:
         """Return the values of a batch, in order; events that the field does not show are left out.
 
         Runs in a database thread, once per batch whatever the number of subscriptions.
         """
 
 
+class Member(ABC, Generic[S]):
+    """Who is handed out something by a hub; owned by its reader, who ends it with `aclose()`."""
+
+    def __init__(self, hub: "Follower") -> None:
+        self._hub = hub
+        self._closed = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    @property
+    @abstractmethod
+    def cursor(self) -> str | None:
+        """Where the reader stands: behind what it got last; None where nothing is replayed."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    @abstractmethod
+    async def __anext__(self) -> S: ...
+
+    async def aclose(self) -> None:
+        """Leave the hub. Idempotent."""
+        self._closed = True
+        self._wake()
+        await self._hub.leave(self)
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _wait(self) -> None:
+        # Barer than an asyncio.Event: this is done once per subscriber and event.
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+
 class Follower(Protocol):
-    """The hub, as its subscriptions see it."""
+    """The hub, as its members see it."""
 
     def positions(self, topics: Collection[str]) -> dict[str, int]:
         """Return how far the events of these topics were handed out."""
 
-    async def leave(self, member: "Subscription | Broadcasts") -> None:
+    async def leave(self, member: Member[Any]) -> None:
         """Hand out nothing more to this member. Idempotent."""
 
 
-class Subscription:
+class Subscription(Member[Delivery]):
     """The deliveries of some topics, in the order of each log: none twice, none missing.
 
     It holds a bounded number of deliveries for a slow reader. Beyond it they are
     dropped here and read from the log again when the reader has come so far.
-    Owned by its reader, who ends it with `aclose()`.
     """
 
     def __init__(self, hub: Follower, topics: Collection[str], feed: Feed) -> None:
+        super().__init__(hub)
         self.topics = frozenset(topics)
         self.feed = feed
-        self._hub = hub
-        self._positions: dict[str, int] = {}
+        self._read: dict[str, int] = {}
+        """Up to where the log was read for it."""
         self._received: dict[str, Position] = {}
         self._live: deque[Delivery] = deque()
         self._replayed: deque[Delivery] = deque()
         self._targets: dict[str, int] = {}
         self._behind = False
         self._error: Exception | None = None
-        self._closed = False
-        self._wake = asyncio.Event()
 
     def begin(self, positions: Mapping[str, Position]) -> None:
         """Say beyond which position on each topic the deliveries begin."""
         self._received = dict(positions)
-        self._positions = {topic: position.offset for topic, position in positions.items()}
+        self._read = {topic: position.offset for topic, position in positions.items()}
 
     @property
     def cursor(self) -> str:
         """Where the reader stands: behind the delivery that it got last."""
         return cursor.to_text(self._received)
-
-    def __aiter__(self) -> Self:
-        return self
 
     async def __anext__(self) -> Delivery:
         while True:
@@ -87,36 +125,30 @@ class Subscription:
                 self._behind = False
                 self._live.clear()
                 self._targets = self._hub.positions(self.topics)
-            if any(self._positions[topic] < end for topic, end in self._targets.items()):
+            if self._targets:
                 await self._replay()
             elif self._live:
                 delivery = self._live.popleft()
-                event, _ = delivery
-                if event.offset > self._positions[event.topic_id]:
-                    self._positions[event.topic_id] = event.offset
+                if delivery.position.offset > self._read[delivery.topic]:
+                    self._read[delivery.topic] = delivery.position.offset
                     return self._deliver(delivery)
             else:
-                self._wake.clear()
-                await self._wake.wait()
-
-    async def aclose(self) -> None:
-        """Leave the hub. Idempotent."""
-        self._closed = True
-        self._wake.set()
-        await self._hub.leave(self)
+                await self._wait()
 
     def _deliver(self, delivery: Delivery) -> Delivery:
-        event, _ = delivery
-        self._received[event.topic_id] = Position(event.offset, event.topic.epoch)
+        self._received[delivery.topic] = delivery.position
         return delivery
 
     async def _replay(self) -> None:
         """Read a batch of what the log holds between here and where the hub stood."""
         behind = {
-            topic: self._positions[topic]
+            topic: self._read[topic]
             for topic, end in self._targets.items()
-            if self._positions[topic] < end
+            if self._read[topic] < end
         }
+        if not behind:
+            self._targets = {}
+            return
         limit = get_settings().read_batch
         events = await in_database(log.read)(behind, limit=limit)
         by_topic = log.by_topic(events)
@@ -125,21 +157,25 @@ class Subscription:
                 raise CursorExpiredError(topic)
         if not events:
             raise CursorExpiredError(next(iter(behind)))
-        self._replayed = self._with(self._replayed, await in_database(self.feed.values)(events))
+        values = await in_database(self.feed.values)(events)
+        self._replayed = self._with(
+            self._replayed, [Delivery(event, value) for event, value in values]
+        )
         # Only now: what fails or is cancelled above is read again.
-        self._positions.update((topic, news[-1].offset) for topic, news in by_topic.items())
+        self._read.update((topic, news[-1].offset) for topic, news in by_topic.items())
 
     def _is_foreign(self, event: Event) -> bool:
         return self._received[event.topic_id].epoch not in {"", event.topic.epoch}
 
     def push(self, deliveries: Collection[Delivery]) -> None:
         """Take what the hub hands out."""
-        waiting = self._with(self._live, deliveries)
-        if len(waiting) > get_settings().buffer_size:
+        if self._behind or self._closed:
+            return  # it will be read from the log
+        self._live = self._with(self._live, deliveries)
+        if len(self._live) > get_settings().buffer_size:
             self.fall_behind()
         else:
-            self._live = waiting
-            self._wake.set()
+            self._wake()
 
     def _with(self, waiting: deque[Delivery], news: Iterable[Delivery]) -> deque[Delivery]:
         if not self.feed.coalesces:
@@ -147,21 +183,21 @@ class Subscription:
             return waiting
         newest: dict[tuple[str, str], Delivery] = {}
         for delivery in (*waiting, *news):
-            event, _ = delivery
-            newest.pop((event.topic_id, event.object_id), None)
-            newest[event.topic_id, event.object_id] = delivery
+            about = (delivery.topic, delivery.event.object_id)
+            newest.pop(about, None)
+            newest[about] = delivery
         return deque(newest.values())
 
     def fall_behind(self) -> None:
         """Read from the log what was not handed out."""
         self._live.clear()
         self._behind = True
-        self._wake.set()
+        self._wake()
 
     def fail(self, error: Exception) -> None:
         """End with an error, which the reader meets at its next step."""
         self._error = error
-        self._wake.set()
+        self._wake()
 
 
 def resumed(
@@ -188,37 +224,24 @@ def resumed(
     return positions
 
 
-class Broadcasts:
-    """The ephemeral broadcasts of one topic; a slow reader loses the oldest.
+class Broadcasts(Member[Shared]):
+    """The ephemeral broadcasts of one topic; a slow reader loses the oldest."""
 
-    Owned by its reader, who ends it with `aclose()`.
-    """
+    cursor = None
 
     def __init__(self, hub: Follower, topic: str) -> None:
+        super().__init__(hub)
         self.topic = topic
-        self._hub = hub
-        self._waiting: deque[Any] = deque(maxlen=get_settings().buffer_size)
-        self._closed = False
-        self._wake = asyncio.Event()
+        self._waiting: deque[Shared] = deque(maxlen=get_settings().buffer_size)
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Any:
+    async def __anext__(self) -> Shared:
         while not self._waiting:
             if self._closed:
                 raise StopAsyncIteration
-            self._wake.clear()
-            await self._wake.wait()
+            await self._wait()
         return self._waiting.popleft()
 
-    async def aclose(self) -> None:
-        """Leave the hub. Idempotent."""
-        self._closed = True
-        self._wake.set()
-        await self._hub.leave(self)
-
-    def push(self, payload: Any) -> None:
+    def push(self, broadcast: Shared) -> None:
         """Take a broadcast."""
-        self._waiting.append(payload)
-        self._wake.set()
+        self._waiting.append(broadcast)
+        self._wake()

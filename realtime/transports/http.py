@@ -13,7 +13,8 @@ from graphql import MiddlewareManager, OperationType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from realtime.execution import encoded, is_request_error, operation_type
+from realtime.encoding import encoded
+from realtime.execution import is_request_error, operation_type
 from realtime.transports import parameters, reservations
 from realtime.transports.multipart import MultipartSubscriptions
 from realtime.transports.negotiation import EVENT_STREAM, HTML, JSON, RESPONSE, preferred

@@ -10,7 +10,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from realtime.execution import RequestError, encoded
+from realtime.encoding import encoded
+from realtime.errors import RequestError
 from realtime.transports.negotiation import EVENT_STREAM, MULTIPART, preferred
 from realtime.transports.streaming import Begin, Chunks, Outcomes, StreamedResponse, StreamHandler
 
@@ -48,7 +49,7 @@ async def _parts(outcomes: Outcomes) -> AsyncGenerator[bytes, None]:
         yield DELIMITER
         try:
             async for result in outcomes:
-                yield PART % encoded({"payload": result})
+                yield PART % b'{"payload":%b}' % result.encode()
         except RequestError as error:
             # Errors beside the payload, not in it, make clients ask again.
             yield PART % encoded({"payload": None, "errors": error.errors})

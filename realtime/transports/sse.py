@@ -10,7 +10,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from realtime.execution import RequestError, Result, encoded
+from realtime.encoding import encoded, encoded_text
+from realtime.errors import RequestError
 from realtime.transports.negotiation import EVENT_STREAM, JSON, MULTIPART, RESPONSE, preferred
 from realtime.transports.streaming import Begin, Chunks, Outcomes, StreamedResponse, StreamHandler
 
@@ -56,16 +57,16 @@ def event_stream(begin: Callable[[], Awaitable[Chunks]]) -> Response:
 
 def event(kind: str, data: bytes = b"", *, id: str | None = None) -> bytes:
     """Return one event. JSON is one line, so that it needs no splitting."""
-    # An id of somebody else's making may have line breaks.
-    cursor = f"id: {id}\n".encode() if id and id.isprintable() else b""
+    cursor = f"id: {id}\n".encode() if id else b""
     return b"event: %b\n%bdata: %b\n\n" % (kind.encode(), cursor, data)
 
 
-def next_event(result: Result, *, operation: str | None = None) -> bytes:
+def next_event(result: str, *, operation: str | None = None, cursor: str | None = None) -> bytes:
     """Return the event of one result; of one operation of several where its id is given."""
-    cursor = str(result.get("extensions", {}).get("cursor", ""))
-    data = result if operation is None else {"id": operation, "payload": result}
-    return event("next", encoded(data), id=cursor)
+    data = result
+    if operation is not None:
+        data = f'{{"id":{encoded_text(operation)},"payload":{result}}}'
+    return event("next", data.encode(), id=cursor)
 
 
 async def events(
@@ -75,9 +76,10 @@ async def events(
     async with aclosing(outcomes):
         try:
             async for result in outcomes:
-                yield next_event(result, operation=operation)
+                # Results are made as they are asked for, so this is the cursor of this one.
+                yield next_event(result, operation=operation, cursor=outcomes.cursor)
         except RequestError as error:
-            yield next_event({"errors": error.errors}, operation=operation)
+            yield next_event(encoded_text({"errors": error.errors}), operation=operation)
     yield event("complete", b"" if operation is None else encoded({"id": operation}))
 
 

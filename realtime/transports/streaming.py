@@ -17,24 +17,17 @@ from starlette.types import Receive, Scope, Send
 
 from realtime import tasks
 from realtime.conf import get_settings
-from realtime.execution import (
-    RequestError,
-    Result,
-    Results,
-    Stream,
-    begin,
-    fault,
-    operation_type,
-    reported,
-    single,
-)
+from realtime.encoding import encoded_text
+from realtime.errors import RequestError, fault, reported
+from realtime.execution import Results, begin, operation_type, single
+from realtime.stream import Stream
 
 HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 """No cache, no compression and no proxy may hold a result back."""
 
 
 class Outcomes:
-    """The results of an operation; one that cannot begin has one with `errors` and no `data`.
+    """The results of an operation, as JSON; one that cannot begin has one of `errors` alone.
 
     Raises RequestError where its stream breaks by a fault of ours.
     """
@@ -50,13 +43,13 @@ class Outcomes:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Result:
+    async def __anext__(self) -> str:
         try:
             return await anext(self._results)
         except RequestError as error:
             if error.is_fault:
                 raise
-            return {"errors": error.errors}
+            return encoded_text({"errors": error.errors})
 
     async def aclose(self) -> None:
         """End the operation. Idempotent."""

@@ -25,7 +25,7 @@ settings.REALTIME = {**settings.REALTIME, **json.loads(os.environ.get("WATCHED_R
 from django_project.asgi import application as project  # noqa: E402
 from realtime.asgi import graphql_app  # noqa: E402
 from realtime.connection import Connection  # noqa: E402
-from realtime.execution import Stream  # noqa: E402
+from realtime.stream import Stream  # noqa: E402
 from realtime.subscription import Subscription  # noqa: E402
 from realtime.transports.reservations import EventStream  # noqa: E402
 from tests.harness import ENDED  # noqa: E402

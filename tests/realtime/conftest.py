@@ -13,7 +13,7 @@ from realtime.hub import Hub
 from realtime.log import Change
 from realtime.models import Event
 from realtime.protocols import DIALECTS
-from realtime.subscription import Delivery, Subscription
+from realtime.subscription import Shown, Subscription
 from realtime.testing import GraphQLClient, Socket
 from tests.realtime.stranger import Stranger
 
@@ -26,7 +26,7 @@ class Titles:
     def __init__(self) -> None:
         self.reads = 0
 
-    def values(self, events: Sequence[Event]) -> list[Delivery]:
+    def values(self, events: Sequence[Event]) -> list[Shown]:
         self.reads += 1
         return [(event, event.object_id) for event in events]
 
@@ -52,7 +52,7 @@ async def subscribed(feed: Any, *topics: str) -> AsyncIterator[Subscription]:
 async def received(subscription: Subscription, count: int) -> list[Any]:
     """Return the next values, which must come in time."""
     async with asyncio.timeout(10):
-        return [(await anext(subscription))[1] for _ in range(count)]
+        return [(await anext(subscription)).value for _ in range(count)]
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ async def test_a_broadcast_of_another_process_is_heard(on_redis: dict[str, str])
     listener = Hub.current().broadcasts("news")
     telling = asyncio.create_task(tell(on_redis, "broadcast('news', {'text': 'Hello'})"))
     async with asyncio.timeout(10):
-        assert await anext(listener) == {"text": "Hello"}
+        assert (await anext(listener)).value == {"text": "Hello"}
     await telling
     await listener.aclose()
 
@@ -82,7 +82,7 @@ async def test_our_own_broadcast_is_heard_once(on_redis: dict[str, str]) -> None
     broadcast("news", "ours")
     await tell(on_redis, "broadcast('news', 'theirs')")
     async with asyncio.timeout(10):
-        heard = [await anext(listener) for _ in range(50)]
+        heard = [(await anext(listener)).value for _ in range(50)]
     assert heard.count("ours") == 1
     await listener.aclose()
 
@@ -120,7 +120,7 @@ async def test_a_listener_that_loses_the_layer_says_so_once(
     assert caplog.text.count("The channel layer fails") == 1
     telling = asyncio.create_task(tell(on_redis, "broadcast('news', 'after')"))
     async with asyncio.timeout(10):
-        while await anext(listener) != "after":
+        while (await anext(listener)).value != "after":
             pass
     await telling
     await listener.aclose()

@@ -17,7 +17,7 @@ from realtime.exceptions import CursorExpiredError, LoadError
 from realtime.hub import Hub
 from realtime.models import Event, Topic
 from realtime.publishing import publish, publishing
-from realtime.subscription import Delivery
+from realtime.subscription import Shown
 from tests.realtime.conftest import Titles, change, hub_tasks, received, subscribed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -96,8 +96,8 @@ async def test_two_hundred_concurrent_writers_arrive_in_order(feed: Titles) -> N
         for writer in range(200):
             group.create_task(write([change("a", writer)]))
         deliveries = [await anext(subscription) for _ in range(200)]
-    assert [event.offset for event, _ in deliveries] == list(range(1, 201))
-    assert {value for _, value in deliveries} == {str(writer) for writer in range(200)}
+    assert [delivery.event.offset for delivery in deliveries] == list(range(1, 201))
+    assert {delivery.value for delivery in deliveries} == {str(writer) for writer in range(200)}
 
 
 @pytest.mark.parametrize("subscribers", [1, 100])
@@ -207,7 +207,7 @@ class TestFaults:
         self, feed: Titles, caplog: pytest.LogCaptureFixture
     ) -> None:
         class Broken(Titles):
-            def values(self, events: Sequence[Event]) -> list[Delivery]:
+            def values(self, events: Sequence[Event]) -> list[Shown]:
                 raise KeyError("a bug")
 
         async with subscribed(Broken(), "a") as broken, subscribed(feed, "a") as sound:
@@ -255,7 +255,7 @@ class TestBroadcasts:
         listener = Hub.current().broadcasts("news")
         await asyncio.to_thread(broadcast, "news", "Hello")
         async with asyncio.timeout(5):
-            assert await anext(listener) == "Hello"
+            assert (await anext(listener)).value == "Hello"
         await listener.aclose()
 
     async def test_broadcasts_keep_their_order(self) -> None:
@@ -263,7 +263,7 @@ class TestBroadcasts:
         for n in range(10):
             broadcast("news", n)
         async with asyncio.timeout(5):
-            assert [await anext(listener) for _ in range(10)] == list(range(10))
+            assert [(await anext(listener)).value for _ in range(10)] == list(range(10))
         await listener.aclose()
 
     async def test_the_oldest_are_dropped_for_a_slow_listener(
@@ -275,7 +275,7 @@ class TestBroadcasts:
             broadcast("news", n)
         await asyncio.sleep(0)
         async with asyncio.timeout(5):
-            assert [await anext(listener) for _ in range(2)] == [3, 4]
+            assert [(await anext(listener)).value for _ in range(2)] == [3, 4]
         await listener.aclose()
 
     async def test_leaving_leaves_no_task(self) -> None:
@@ -313,7 +313,7 @@ class TestFairness:
         busy = True
 
         class Slow(Titles):
-            def values(self, events: Sequence[Event]) -> list[Delivery]:
+            def values(self, events: Sequence[Event]) -> list[Shown]:
                 sleep(0.02)
                 return super().values(events)
 
@@ -334,7 +334,7 @@ class TestFairness:
         realtime_settings(SWEEP_INTERVAL=0.05)
 
         class Broken(Titles):
-            def values(self, events: Sequence[Event]) -> list[Delivery]:
+            def values(self, events: Sequence[Event]) -> list[Shown]:
                 raise OperationalError("no such table")
 
         async with subscribed(Broken(), "a") as broken, subscribed(feed, "b") as sound:
@@ -411,7 +411,7 @@ async def test_whoever_comes_and_goes_meanwhile_sees_each_log_without_a_hole(
                 after = await in_database(log.heads)(topics)
                 for _ in range(random.randint(0, 25)):
                     async with asyncio.timeout(10):
-                        event, _ = await anext(subscription)
+                        event = (await anext(subscription)).event
                     topic, offset = event.topic_id, event.offset
                     if topic in positions:
                         assert offset == positions[topic] + 1

@@ -1,0 +1,204 @@
+"""The results of a subscription, as the JSON texts that go to its client."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterable, Awaitable, Hashable
+from functools import partial
+from typing import Any, Self
+from weakref import WeakKeyDictionary
+
+from ariadne.asgi.handlers.base import GraphQLHandlerBase
+from graphql import (
+    ExecutionResult,
+    Executor,
+    FieldNode,
+    GraphQLError,
+    VariableNode,
+    Visitor,
+    execute_subscription_event,
+    map_source_to_response_event,
+    visit,
+)
+
+from realtime.encoding import encoded, encoded_text
+from realtime.errors import RequestError, fault, reported
+from realtime.exceptions import LoadError
+from realtime.live import LiveStream
+
+
+class Stream(ABC):
+    """The results of a subscription, as JSON. Its owner ends it with `aclose()`.
+
+    With `confirm` the first one says that the subscription is live. Raises RequestError
+    where the source breaks.
+    """
+
+    def __init__(self, handler: GraphQLHandlerBase, *, confirm: bool) -> None:
+        self._handler = handler
+        self._confirm = confirm
+
+    @property
+    def cursor(self) -> str | None:
+        """Where the client stands: behind the result that came last; None without cursors."""
+        return None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        if self._confirm:
+            self._confirm = False
+            extensions: dict[str, Any] = {"subscribed": True}
+            if self.cursor:
+                extensions["cursor"] = self.cursor
+            return encoded_text({"data": None, "extensions": extensions})
+        try:
+            return await self._next()
+        except GraphQLError as error:
+            errors = reported(self._handler, [error])
+            raise RequestError(errors, is_fault=isinstance(error, LoadError)) from None
+        except StopAsyncIteration:
+            raise
+        except Exception as error:
+            errors = reported(self._handler, [fault(error)])
+            raise RequestError(errors, is_fault=True) from None
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """End the subscription. Idempotent."""
+
+    @abstractmethod
+    async def _next(self) -> str: ...
+
+    def _encode(self, response: ExecutionResult) -> str:
+        result: dict[str, Any] = {"data": response.data}
+        if response.errors:
+            result["errors"] = reported(self._handler, response.errors)
+        return encoded_text(result)
+
+
+class SourceResults(Stream):
+    """Those of a plain source: an async iterable for this subscriber alone."""
+
+    def __init__(
+        self,
+        handler: GraphQLHandlerBase,
+        executor: Executor[Any],
+        events: AsyncIterable[Any],
+        *,
+        confirm: bool,
+    ) -> None:
+        super().__init__(handler, confirm=confirm)
+        self._events = events
+        self._responses = map_source_to_response_event(executor, events)
+
+    async def aclose(self) -> None:
+        """End the subscription. Idempotent."""
+        try:
+            await self._responses.aclose()
+        finally:
+            # A generator of responses that never started does not close its source.
+            if hasattr(self._events, "aclose"):
+                await self._events.aclose()
+
+    async def _next(self) -> str:
+        return self._encode(await anext(self._responses))
+
+
+class LiveResults(Stream):
+    """Those of a live field: executed and encoded once for all whose results are the same."""
+
+    def __init__(
+        self,
+        handler: GraphQLHandlerBase,
+        executor: Executor[Any],
+        values: LiveStream,
+        operation: Hashable,
+        *,
+        confirm: bool,
+    ) -> None:
+        super().__init__(handler, confirm=confirm)
+        self._executor = executor
+        self._values = values
+        self._operation = operation
+
+    @property
+    def cursor(self) -> str | None:
+        """Where the client stands: behind the result that came last."""
+        return self._values.cursor
+
+    async def aclose(self) -> None:
+        """End the subscription. Idempotent."""
+        await self._values.aclose()
+
+    async def _next(self) -> str:
+        shared = await self._values.shared()
+        scope = self._values.scope()
+        if scope is None:
+            result = await self._execute(shared.value)
+        else:
+            result = await shared.result(
+                (self._operation, scope), partial(self._execute, shared.value)
+            )
+        # Executed and encoded is what all share; where each of them stands is its own affair.
+        cursor = self._values.cursor
+        return f'{result[:-1]},"extensions":{{"cursor":"{cursor}"}}}}' if cursor else result
+
+    async def _execute(self, value: Any) -> str:
+        await _turn()
+        response = execute_subscription_event(self._executor.build_per_event_executor(value))
+        if isinstance(response, Awaitable):
+            response = await response
+        return self._encode(response)
+
+
+def operation_of(
+    handler: GraphQLHandlerBase, executor: Executor[Any], data: dict[str, Any]
+) -> Hashable:
+    """Return what is the same for operations that differ in nothing but where they begin."""
+    variables = dict(data.get("variables") or {})
+    if (name := _cursor_variable(executor)) is not None:
+        variables.pop(name, None)
+    return handler, data["query"], data.get("operationName"), encoded(sorted(variables.items()))
+
+
+def _cursor_variable(executor: Executor[Any]) -> str | None:
+    """Return the variable that is the argument `after` of the subscription, and nothing else."""
+    for field in executor.operation.selection_set.selections:
+        for argument in (isinstance(field, FieldNode) and field.arguments) or ():
+            if argument.name.value == "after" and isinstance(argument.value, VariableNode):
+                name = argument.value.name.value
+                uses = _Uses(name)
+                for node in (executor.operation, *executor.fragment_definitions.values()):
+                    visit(node, uses)
+                # One is its definition.
+                return name if uses.count == 2 else None
+    return None
+
+
+class _Uses(Visitor):
+    """Counts where a variable occurs."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.count = 0
+        self._name = name
+
+    def enter_variable(self, node: VariableNode, *_: Any) -> None:
+        self.count += node.name.value == self._name
+
+
+async def _turn() -> None:
+    """Wait until no other execution has begun in this round of the event loop.
+
+    Thousands may be due at once, and clients are to be heard between them.
+    """
+    loop = asyncio.get_running_loop()
+    lock = _turns.get(loop)
+    if lock is None:
+        lock = _turns[loop] = asyncio.Lock()
+    await lock.acquire()
+    loop.call_soon(lock.release)
+
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
