@@ -8,8 +8,7 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "django_project.settings")
 django_application = get_asgi_application()
 
-from channels.auth import AuthMiddlewareStack  # noqa: E402  (the apps must be ready)
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  (the apps must be ready)
 from channels.security.websocket import WebsocketDenier  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.urls import re_path  # noqa: E402
@@ -22,6 +21,7 @@ from realtime.asgi import graphql_app  # noqa: E402
 from realtime.lifespan import lifespan  # noqa: E402
 from realtime.transports.parameters import PREFLIGHT  # noqa: E402
 from realtime.transports.reservations import HEADER as TOKEN_HEADER  # noqa: E402
+from realtime.viewer import ViewerMiddleware  # noqa: E402
 
 if settings.CLEW_DEMO:
     logging.getLogger("django_project").warning(
@@ -36,7 +36,7 @@ graphql = graphql_app(
     explorer=GraphiQL(),
 )
 
-graphql_route = re_path(r"^graphql/?$", AllowedHosts(AuthMiddlewareStack(graphql)))  # type: ignore[arg-type]
+graphql_route = re_path(r"^graphql/?$", AllowedHosts(ViewerMiddleware(graphql)))  # type: ignore[arg-type]
 
 application = CORSMiddleware(
     ProtocolTypeRouter(

@@ -14,10 +14,11 @@ from ariadne.asgi.handlers.base import GraphQLWebsocketHandlerBase
 from ariadne.exceptions import WebSocketConnectionError
 from ariadne.types import Operation
 from graphql import GraphQLError
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket
 
-from realtime import tasks
+from realtime import eager, tasks
 from realtime.conf import get_settings
+from realtime.eager import Unfinished
 from realtime.encoding import encoded_text
 from realtime.errors import RequestError, fault, reported
 from realtime.execution import Results, begin
@@ -31,7 +32,7 @@ from realtime.protocols.events import (
     Subscribe,
 )
 from realtime.protocols.server import ServerProtocol
-from realtime.stream import Stream
+from realtime.stream import LiveResults, Stream
 
 CLOSE_TIMEOUT = 1.0
 """Seconds that the close frame waits for a client that does not read."""
@@ -57,6 +58,7 @@ class Connection:
     ) -> None:
         self._handler = handler
         self._websocket = websocket
+        self._send = websocket._send  # Starlette's own `send` judges each message anew
         self._protocol = protocol
         self._turn: AbstractAsyncContextManager[None] = (
             asyncio.Lock() if strict_ordering else nullcontext()
@@ -67,6 +69,7 @@ class Connection:
         self._tasks: set[asyncio.Task[None]] = set()
         self._executing: set[asyncio.Task[None]] = set()
         """The operations that have no result yet, and are not live."""
+        self._closed = False
         self._heard = asyncio.Event()
         self._receiving = CancelScope()
 
@@ -122,22 +125,27 @@ class Connection:
         for event in events:
             match event:
                 case Frame(text=text):
-                    await self._send({"type": "websocket.send", "text": text})
+                    await self._send_text(text)
                 case Close():
                     await self._close(event)
 
-    async def _send(self, message: dict[str, Any]) -> None:
-        if self._websocket.application_state is WebSocketState.CONNECTED:
-            # The peer is going; `receive` will say so. Servers raise RuntimeErrors, too.
-            with suppress(WebSocketDisconnect, RuntimeError):
-                await self._websocket.send(message)
+    async def _send_text(self, text: str) -> None:
+        if self._closed:
+            return
+        try:
+            await self._send({"type": "websocket.send", "text": text})
+        except (OSError, RuntimeError):
+            return  # the peer is going; `receive` will say so. Servers raise RuntimeErrors, too.
 
     async def _close(self, close: Close) -> None:
         for task in self._operations.values():
             task.cancel()
-        message = {"type": "websocket.close", "code": int(close.code), "reason": close.reason}
-        stalled = close.code is CloseCode.SLOW_CONSUMER
-        await _in_time(self._send(message), STALL_TIMEOUT if stalled else CLOSE_TIMEOUT)
+        if not self._closed:
+            self._closed = True
+            message = {"type": "websocket.close", "code": int(close.code), "reason": close.reason}
+            stalled = close.code is CloseCode.SLOW_CONSUMER
+            with suppress(OSError, RuntimeError):
+                await _in_time(self._send(message), STALL_TIMEOUT if stalled else CLOSE_TIMEOUT)
         self._receiving.cancel()
 
     async def _time_init(self) -> None:
@@ -199,15 +207,28 @@ class Connection:
         async with aclosing(results):
             operation = Operation(str(id), payload.get("operationName"), results)  # type: ignore[arg-type]  # has all that is used of a generator
             await self._tell(self._handler.on_operation, operation)
+            task = asyncio.current_task()
+            assert task is not None
+            if isinstance(results, LiveResults):
+                results.pass_to(partial(self._pass, id, task, *self._protocol.envelope(id)))
             try:
                 async for result in results:
-                    if not self._owns(id):
+                    if self._operations.get(id) is not task:
                         return  # it was to end, and has taken its cancellation for something else
-                    await self._act(self._protocol.next(id, result))
+                    for frame in self._protocol.next(id, result):
+                        await self._send_text(frame.text)
             finally:
                 await self._tell(self._handler.on_complete, operation)
 
-    async def _end(self, id: OperationId, end: Callable[[], list[Event]]) -> None:
+    def _pass(
+        self, id: OperationId, task: asyncio.Task[None], before: str, after: str, result: str
+    ) -> Unfinished | None:
+        """Send a result of an operation whose task waits for one, without waking it."""
+        if self._operations.get(id) is not task:
+            return None  # it is to end
+        return eager.begin(self._send_text(before + result + after), task)
+
+    async def _end(self, id: OperationId, end: Callable[[], Sequence[Event]]) -> None:
         if self._owns(id):
             # The id is free from here on: a new operation may take it while this is sent.
             del self._operations[id]

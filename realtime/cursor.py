@@ -22,7 +22,7 @@ class Position(NamedTuple):
 def to_text(positions: Mapping[str, Position]) -> str:
     """Return the cursor of a reader who stands at these positions."""
     return ",".join(
-        f"{position.epoch}-{position.offset}" for _, position in sorted(positions.items())
+        [f"{position.epoch}-{position.offset}" for _, position in sorted(positions.items())]
     )
 
 

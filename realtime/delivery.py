@@ -15,30 +15,29 @@ class Shared:
     result, the others take it.
     """
 
-    __slots__ = ("_results", "value")
+    __slots__ = ("_making", "results", "value")
 
     def __init__(self, value: Any) -> None:
         self.value = value
-        self._results: dict[Hashable, str | asyncio.Future[None]] = {}
+        self.results: dict[Hashable, str] = {}
+        self._making: dict[Hashable, asyncio.Future[None]] = {}
 
-    async def result(self, key: Hashable, make: Callable[[], Awaitable[str]]) -> str:
+    async def result(self, key: Hashable, make: Callable[["Shared"], Awaitable[str]]) -> str:
         """Return the result under a key, made by whoever asks first."""
-        while not isinstance(known := self._results.get(key), str):
-            if known is None:
+        while (result := self.results.get(key)) is None:
+            if (making := self._making.get(key)) is None:
                 return await self._make(key, make)
             # If its maker fails or is cancelled, the next makes it.
-            await asyncio.wait({known})
-        return known
+            await asyncio.wait({making})
+        return result
 
-    async def _make(self, key: Hashable, make: Callable[[], Awaitable[str]]) -> str:
-        made = self._results[key] = asyncio.get_running_loop().create_future()
+    async def _make(self, key: Hashable, make: Callable[["Shared"], Awaitable[str]]) -> str:
+        making = self._making[key] = asyncio.get_running_loop().create_future()
         try:
-            result = self._results[key] = await make()
-        except BaseException:
-            del self._results[key]
-            raise
+            self.results[key] = result = await make(self)
         finally:
-            made.set_result(None)
+            del self._making[key]
+            making.set_result(None)
         return result
 
 

@@ -138,10 +138,11 @@ class Hub:
                 del self._followed[topic]
 
     def _ignore(self, listener: Broadcasts) -> None:
-        if (listeners := self._listeners.get(listener.topic)) is not None:
-            listeners.discard(listener)
-            if not listeners:
-                del self._listeners[listener.topic]
+        for topic in listener.topics:
+            if (listeners := self._listeners.get(topic)) is not None:
+                listeners.discard(listener)
+                if not listeners:
+                    del self._listeners[topic]
 
     def positions(self, topics: Collection[str]) -> dict[str, int]:
         """Return how far the events of these topics were handed out."""
@@ -299,7 +300,7 @@ class Hub:
                         for subscription in [*members]:
                             subscription.push(deliveries)
                             handed += 1
-                            if handed % BREATH == 0:
+                            if handed % BREATH == 1:  # the first executes it for the others
                                 await asyncio.sleep(0)
 
 

@@ -48,7 +48,15 @@ Scope = Callable[..., Hashable | None]
 
 def everyone(_: Any, info: GraphQLResolveInfo[Any], **args: Any) -> Hashable:
     """Share results among all subscribers: they do not depend on who is asking."""
+    return _everyone()
+
+
+def _everyone() -> Hashable:
     return "everyone"
+
+
+def _nobody() -> None:
+    return None
 
 
 def same_user(_: Any, info: GraphQLResolveInfo[Any], **args: Any) -> Hashable | None:
@@ -102,7 +110,7 @@ class LiveField:
         return LiveStream(
             subscription,
             first=first,
-            share=partial(self._share, root, info, **args) if self._share else None,
+            share=_scope(self._share, root, info, **args),
             skip=partial(self._skip, info=info, **args) if self._skip else None,
         )
 
@@ -136,9 +144,13 @@ class LiveStream:
         share: Callable[[], Hashable | None] | None = None,
         skip: Callable[[Any], bool] | None = None,
     ) -> None:
-        self._member = member
+        self.member = member
+        self.scope = share or _nobody
+        """Returns what tells whose results are the same as this subscriber's; None: nobody's.
+
+        To be asked for each value: who is asking may change while the subscription lives.
+        """
         self._first = first
-        self._share = share
         self._skip = skip
 
     @property
@@ -147,24 +159,26 @@ class LiveStream:
 
         None while it has not got its initial value, which resuming would not bring.
         """
-        return None if self._first is not None else self._member.cursor
+        return None if self._first is not None else self.member.cursor
 
-    def scope(self) -> Hashable | None:
-        """Return what tells whose results are the same as this subscriber's; None: nobody's.
-
-        To be asked for each value: who is asking may change while the subscription lives.
-        """
-        return None if self._share is None else self._share()
-
-    async def shared(self) -> Shared:
+    def shared(self) -> Awaitable[Shared]:
         """Return the next value as all subscribers get it. Raises StopAsyncIteration."""
+        if self._first is None and self._skip is None:
+            return self.member.__anext__()  # the usual case has no frame of its own
+        return self._chosen()
+
+    async def _chosen(self) -> Shared:
         if self._first is not None:
             first, self._first = self._first, None
             return Shared(first)
         while True:
-            shared: Shared = await anext(self._member)
-            if self._skip is None or not self._skip(shared.value):
+            shared: Shared = await anext(self.member)
+            if not self.skips(shared.value):
                 return shared
+
+    def skips(self, value: Any) -> bool:
+        """Tell whether this subscriber is not to get a value."""
+        return self._skip is not None and self._skip(value)
 
     def __aiter__(self) -> Self:
         return self
@@ -174,7 +188,7 @@ class LiveStream:
 
     async def aclose(self) -> None:
         """End the subscription. Idempotent."""
-        await self._member.aclose()
+        await self.member.aclose()
 
 
 class LiveSubscriptionType(SubscriptionType):
@@ -256,8 +270,7 @@ class LiveSubscriptionType(SubscriptionType):
         def register(function: F) -> F:
             async def source(root: Any, info: GraphQLResolveInfo[Any], **args: Any) -> LiveStream:
                 member = Hub.current().broadcasts(await _call(function, root, info, **args))
-                shared = partial(share, root, info, **args) if share else None
-                return LiveStream(member, share=shared)
+                return LiveStream(member, share=_scope(share, root, info, **args))
 
             self._set_source(name, source)
             return function
@@ -295,6 +308,14 @@ def _take_after(field: GraphQLField) -> None:
         return resolve(value, info, **args)
 
     field.resolve = resolve_without
+
+
+def _scope(
+    share: Scope | None, root: Any, info: GraphQLResolveInfo[Any], **args: Any
+) -> Callable[[], Hashable | None] | None:
+    if share is None or share is everyone:
+        return share and _everyone
+    return partial(share, root, info, **args)
 
 
 async def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -2,10 +2,9 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterable, Awaitable, Hashable
-from functools import partial
+from collections.abc import AsyncIterable, Awaitable, Callable, Hashable
 from typing import Any, Self
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from ariadne.asgi.handlers.base import GraphQLHandlerBase
 from graphql import (
@@ -20,10 +19,14 @@ from graphql import (
     visit,
 )
 
+from realtime.delivery import Shared
 from realtime.encoding import encoded, encoded_text
 from realtime.errors import RequestError, fault, reported
 from realtime.exceptions import LoadError
 from realtime.live import LiveStream
+
+Sink = Callable[[str], Awaitable[None] | None]
+"""Takes a result; returns what is to be awaited before the next, if anything is."""
 
 
 class Stream(ABC):
@@ -46,14 +49,11 @@ class Stream(ABC):
         return self
 
     async def __anext__(self) -> str:
-        if self._confirm:
-            self._confirm = False
-            extensions: dict[str, Any] = {"subscribed": True}
-            if self.cursor:
-                extensions["cursor"] = self.cursor
-            return encoded_text({"data": None, "extensions": extensions})
         try:
-            return await self._next()
+            if not self._confirm:
+                return await self._next()
+            self._confirm = False
+            return self._confirmation()
         except GraphQLError as error:
             errors = reported(self._handler, [error])
             raise RequestError(errors, is_fault=isinstance(error, LoadError)) from None
@@ -69,6 +69,12 @@ class Stream(ABC):
 
     @abstractmethod
     async def _next(self) -> str: ...
+
+    def _confirmation(self) -> str:
+        extensions: dict[str, Any] = {"subscribed": True}
+        if self.cursor:
+            extensions["cursor"] = self.cursor
+        return encoded_text({"data": None, "extensions": extensions})
 
     def _encode(self, response: ExecutionResult) -> str:
         result: dict[str, Any] = {"data": response.data}
@@ -120,12 +126,21 @@ class LiveResults(Stream):
         super().__init__(handler, confirm=confirm)
         self._executor = executor
         self._values = values
-        self._operation = operation
+        self._member = values.member
+        topics = self._member.topics
+        self._operation = _operations.setdefault((operation, topics), _Operation())
+        self._has_one_topic = len(topics) == 1
+        self._sink: Sink | None = None
 
     @property
     def cursor(self) -> str | None:
         """Where the client stands: behind the result that came last."""
         return self._values.cursor
+
+    def pass_to(self, sink: Sink) -> None:
+        """Give results that others have executed to a sink, at once, while the reader waits."""
+        self._sink = sink
+        self._member.taker = self._take
 
     async def aclose(self) -> None:
         """End the subscription. Idempotent."""
@@ -135,21 +150,49 @@ class LiveResults(Stream):
         shared = await self._values.shared()
         scope = self._values.scope()
         if scope is None:
-            result = await self._execute(shared.value)
+            result = await self._execute(shared)
         else:
-            result = await shared.result(
-                (self._operation, scope), partial(self._execute, shared.value)
-            )
-        # Executed and encoded is what all share; where each of them stands is its own affair.
-        cursor = self._values.cursor
-        return f'{result[:-1]},"extensions":{{"cursor":"{cursor}"}}}}' if cursor else result
+            result = await shared.result((self._operation, scope), self._execute)
+        return self._addressed(result)
 
-    async def _execute(self, value: Any) -> str:
+    def _take(self, shared: Shared) -> bool:
+        try:
+            result = shared.results.get((self._operation, self._values.scope()))
+            if result is None:
+                return False
+            if self._values.skips(shared.value):
+                return True
+        except Exception:
+            return False  # the reader meets it
+        assert self._sink is not None
+        unfinished = self._sink(self._addressed(result))
+        if unfinished is not None:
+            self._member.finish(unfinished)
+        return True
+
+    async def _execute(self, shared: Shared) -> str:
         await _turn()
-        response = execute_subscription_event(self._executor.build_per_event_executor(value))
+        response = execute_subscription_event(self._executor.build_per_event_executor(shared.value))
         if isinstance(response, Awaitable):
             response = await response
-        return self._encode(response)
+        result = self._encode(response)
+        if self._has_one_topic:  # all stand where this delivery is
+            return _with_cursor(result, self.cursor)
+        return result
+
+    def _addressed(self, result: str) -> str:
+        return result if self._has_one_topic else _with_cursor(result, self.cursor)
+
+
+def _with_cursor(result: str, cursor: str | None) -> str:
+    return f'{result[:-1]},"extensions":{{"cursor":"{cursor}"}}}}' if cursor else result
+
+
+class _Operation:
+    """Stands for operations that are the same; cheaper to compare than what they consist of."""
+
+
+_operations: WeakValueDictionary[Hashable, _Operation] = WeakValueDictionary()
 
 
 def operation_of(

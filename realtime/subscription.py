@@ -3,7 +3,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from realtime import cursor, log
@@ -36,12 +36,21 @@ class Feed(Protocol):
 
 
 class Member(ABC, Generic[S]):
-    """Who is handed out something by a hub; owned by its reader, who ends it with `aclose()`."""
+    """Who is handed out something by a hub; owned by its reader, who ends it with `aclose()`.
+
+    A reader who waits may be spared its turn: the `taker` is called with what it waits for,
+    and returns whether it has taken that.
+    """
+
+    topics: frozenset[str]
+    taker: Callable[[S], bool] | None = None
 
     def __init__(self, hub: "Follower") -> None:
         self._hub = hub
         self._closed = False
+        self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None
+        self._unfinished: Awaitable[None] | None = None
 
     @property
     @abstractmethod
@@ -66,11 +75,26 @@ class Member(ABC, Generic[S]):
 
     async def _wait(self) -> None:
         # Barer than an asyncio.Event: this is done once per subscriber and event.
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        self._waiter = self._loop.create_future()
+        await self._waiter
+        if self._unfinished is not None:
+            unfinished, self._unfinished = self._unfinished, None
+            await unfinished
+
+    def finish(self, unfinished: Awaitable[None]) -> None:
+        """Have the reader, who waits, await what its taker has begun."""
+        self._unfinished = unfinished
+        self._wake()
+
+    def _takes(self, handed: S) -> bool:
+        """Offer something to the taker, if the reader waits."""
+        waiter = self._waiter
+        return (
+            self.taker is not None
+            and waiter is not None
+            and not waiter.done()
+            and self.taker(handed)
+        )
 
 
 class Follower(Protocol):
@@ -167,15 +191,33 @@ class Subscription(Member[Delivery]):
     def _is_foreign(self, event: Event) -> bool:
         return self._received[event.topic_id].epoch not in {"", event.topic.epoch}
 
-    def push(self, deliveries: Collection[Delivery]) -> None:
+    def push(self, deliveries: Sequence[Delivery]) -> None:
         """Take what the hub hands out."""
         if self._behind or self._closed:
             return  # it will be read from the log
+        if self.taker is not None:
+            deliveries = self._offer(deliveries)
+            if not deliveries:
+                return
         self._live = self._with(self._live, deliveries)
         if len(self._live) > get_settings().buffer_size:
             self.fall_behind()
         else:
             self._wake()
+
+    def _offer(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Let the taker have what it takes at once; return the rest."""
+        for n, delivery in enumerate(deliveries):
+            topic, position = delivery.topic, delivery.position
+            if position.offset <= self._read[topic]:
+                continue
+            before = self._received[topic]
+            self._received[topic] = position
+            if not self._takes(delivery):
+                self._received[topic] = before
+                return deliveries[n:]
+            self._read[topic] = position.offset
+        return ()
 
     def _with(self, waiting: deque[Delivery], news: Iterable[Delivery]) -> deque[Delivery]:
         if not self.feed.coalesces:
@@ -231,7 +273,7 @@ class Broadcasts(Member[Shared]):
 
     def __init__(self, hub: Follower, topic: str) -> None:
         super().__init__(hub)
-        self.topic = topic
+        self.topics = frozenset({topic})
         self._waiting: deque[Shared] = deque(maxlen=get_settings().buffer_size)
 
     async def __anext__(self) -> Shared:
@@ -243,5 +285,6 @@ class Broadcasts(Member[Shared]):
 
     def push(self, broadcast: Shared) -> None:
         """Take a broadcast."""
-        self._waiting.append(broadcast)
-        self._wake()
+        if not self._takes(broadcast):
+            self._waiting.append(broadcast)
+            self._wake()

@@ -101,7 +101,7 @@ class GraphQLWSProtocol:
         self._end()
         await self._ended()
 
-    async def _handle(self, events: list[Event]) -> None:
+    async def _handle(self, events: Sequence[Event]) -> None:
         """Do what one message asks for. All that must be known of it is noted before an await."""
         match events:
             case [ConnectionInit()]:
@@ -150,7 +150,7 @@ class GraphQLWSProtocol:
         """
         return self._turns.setdefault(id, anyio.Lock())
 
-    def _result(self, operation: RunningOperation, result: str) -> list[Event]:
+    def _result(self, operation: RunningOperation, result: str) -> Sequence[Event]:
         return [] if operation.over else self._machine.next(operation.id, result)
 
     def _finish(self, operation: RunningOperation) -> list[Event]:
@@ -172,7 +172,9 @@ class GraphQLWSProtocol:
             async with self._socket:
                 await self._write(events)
 
-    async def _say_of(self, operation: RunningOperation, frames: Callable[[], list[Event]]) -> None:
+    async def _say_of(
+        self, operation: RunningOperation, frames: Callable[[], Sequence[Event]]
+    ) -> None:
         """Send what is still true of an operation once the socket is free."""
         if operation.over:
             return

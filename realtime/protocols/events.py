@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from realtime.protocols.close_codes import Close
 
@@ -32,9 +32,8 @@ class Complete:
     id: OperationId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """Send this text."""
+class Frame(NamedTuple):
+    """Send this text; there is one for each result and client, so it is made cheaply."""
 
     text: str
 

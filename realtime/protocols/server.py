@@ -97,9 +97,16 @@ class ServerProtocol(ABC):
     def refuse(self, reason: str = "Forbidden") -> list[Event]:
         """Do not let the client in; it may try again with other credentials."""
 
-    @abstractmethod
-    def next(self, id: OperationId, payload: str) -> list[Event]:
+    def next(self, id: OperationId, payload: str) -> list[Frame]:
         """Send one result, given as JSON text, so that many connections can share it."""
+        if id not in self._ids:
+            return []
+        before, after = self.envelope(id)
+        return [Frame(before + payload + after)]
+
+    @abstractmethod
+    def envelope(self, id: OperationId) -> tuple[str, str]:
+        """Return what stands before and after each payload of the operation's results."""
 
     @abstractmethod
     def error(self, id: OperationId, errors: str) -> list[Event]:
@@ -208,12 +215,18 @@ class ServerProtocol(ABC):
 def frame(kind: str, *, id: OperationId | None = None, payload: Any = None) -> Frame:
     """Return a message; what is None is left out."""
     message = {"id": id, "type": kind, "payload": payload}
-    return Frame(text=json.dumps({k: v for k, v in message.items() if v is not None}))
+    return Frame(json.dumps({k: v for k, v in message.items() if v is not None}))
 
 
 def spliced(kind: str, id: OperationId, payload: str) -> Frame:
     """Return a message around a payload that is JSON already."""
-    return Frame(text=f'{{"id":{json.dumps(id)},"type":"{kind}","payload":{payload}}}')
+    before, after = around(kind, id)
+    return Frame(before + payload + after)
+
+
+def around(kind: str, id: OperationId) -> tuple[str, str]:
+    """Return what stands before and after the payload of a message."""
+    return f'{{"id":{json.dumps(id)},"type":"{kind}","payload":', "}"
 
 
 def _exceeds(text: str, size: int) -> bool:

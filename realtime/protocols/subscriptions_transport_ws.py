@@ -8,7 +8,15 @@ from typing import Any
 
 from realtime.protocols.close_codes import CloseCode
 from realtime.protocols.events import Complete, Event, OperationId, Subscribe
-from realtime.protocols.server import Message, ServerProtocol, State, Transitions, frame, spliced
+from realtime.protocols.server import (
+    Message,
+    ServerProtocol,
+    State,
+    Transitions,
+    around,
+    frame,
+    spliced,
+)
 
 MAX_HELD = 100
 """Messages that wait for the acknowledgement; one more closes the connection."""
@@ -45,9 +53,9 @@ class SubscriptionsTransportWS(ServerProtocol):
         error = frame("connection_error", payload={"message": reason})
         return [error, self._close(CloseCode.FORBIDDEN, reason)]
 
-    def next(self, id: OperationId, payload: str) -> list[Event]:
-        """Send one result, given as JSON text, so that many connections can share it."""
-        return [spliced("data", id, payload)] if id in self._ids else []
+    def envelope(self, id: OperationId) -> tuple[str, str]:
+        """Return what stands before and after each payload of the operation's results."""
+        return around("data", id)
 
     def error(self, id: OperationId, errors: str) -> list[Event]:
         """End an operation with its errors, given as the JSON text of an array.

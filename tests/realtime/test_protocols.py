@@ -1,6 +1,7 @@
 """What holds for both dialects, whatever comes, from either side, in any order."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -57,7 +58,7 @@ class Conversation(RuleBasedStateMachine):
         self.inits = 0
         self.active: set[Any] = set()
 
-    def check(self, events: list[Event]) -> None:
+    def check(self, events: Sequence[Event]) -> None:
         """Hold what came out against what may."""
         over: set[Any] = set()  # the ids whose last frame must come in these events
         for event in events:

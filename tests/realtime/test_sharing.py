@@ -67,11 +67,23 @@ class Library:
         self._app = graphql_app(make_executable_schema(TYPE_DEFS, live, book))
         self._clients = AsyncExitStack()
 
-    async def client(self, username: str | None, *, is_staff: bool = False) -> GraphQLClient:
+    async def client(
+        self,
+        username: str | None,
+        *,
+        is_staff: bool = False,
+        taking: asyncio.Event | None = None,
+    ) -> GraphQLClient:
+        """Return a client, whose socket takes frames only while it is `taking`."""
         user = SimpleNamespace(pk=username, username=username or "", is_staff=is_staff)
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
-            await self._app({**scope, "user": user}, receive, send)
+            async def send_in_time(message: Any) -> None:
+                if taking is not None:
+                    await taking.wait()
+                await send(message)
+
+            await self._app({**scope, "user": user}, receive, send_in_time)
 
         return await self._clients.enter_async_context(GraphQLClient(app))
 
@@ -214,6 +226,22 @@ async def test_who_leaves_while_it_executes_leaves_the_others_their_result(
     library.may_end.set()
     for book in others:
         assert (await book.receive())["asUser"]["title"] == "Ariadne"
+
+
+async def test_who_does_not_read_holds_up_nobody_and_misses_nothing(library: Library) -> None:
+    taking = asyncio.Event()
+    taking.set()
+    slow = await (await library.client("one", taking=taking)).subscribe(READ % "asUser")
+    quick = [await (await library.client("one")).subscribe(READ % "asUser") for _ in range(3)]
+    titles = [f"{n}" for n in range(20)]
+    taking.clear()
+    for title in titles:
+        await write(title)
+        for book in quick:
+            assert (await book.receive())["asUser"]["title"] == title
+    taking.set()
+    assert [(await slow.receive())["asUser"]["title"] for _ in titles] == titles
+    assert library.executions == len(titles)
 
 
 async def test_a_fault_is_reported_once(library: Library, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,118 @@
+"""Coroutines that begin in the name of a task which goes on with them."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from realtime import eager
+
+
+class Waiting:
+    """A task that awaits what is left of the coroutines that are begun in its name."""
+
+    def __init__(self) -> None:
+        self._left: asyncio.Queue[eager.Unfinished] = asyncio.Queue()
+        self.task = asyncio.create_task(self._finish())
+
+    async def _finish(self) -> None:
+        await (await self._left.get())
+
+    def begin(self, coroutine: Coroutine[Any, Any, None]) -> bool:
+        """Return whether the coroutine ended at once."""
+        left = eager.begin(coroutine, self.task)
+        if left is not None:
+            self._left.put_nowait(left)
+        return left is None
+
+
+@pytest.fixture
+async def waiting() -> Waiting:
+    waiting = Waiting()
+    await asyncio.sleep(0)
+    return waiting
+
+
+async def test_what_need_not_wait_is_done_at_once(waiting: Waiting) -> None:
+    done = []
+
+    async def work() -> None:
+        done.append(asyncio.current_task())
+
+    assert waiting.begin(work())
+    assert done == [waiting.task]
+    assert asyncio.current_task() is not waiting.task
+    waiting.task.cancel()
+
+
+@pytest.mark.parametrize("ready_before", [True, False])
+async def test_the_task_goes_on_with_what_waits(waiting: Waiting, ready_before: bool) -> None:
+    ready = asyncio.Event()
+    tasks = []
+
+    async def work() -> None:
+        for _ in range(3):
+            tasks.append(asyncio.current_task())
+            await ready.wait()
+            await asyncio.sleep(0)
+
+    assert not waiting.begin(work())
+    if ready_before:
+        ready.set()
+    else:
+        asyncio.get_running_loop().call_later(0.01, ready.set)
+    await waiting.task
+    assert tasks == [waiting.task] * 3
+
+
+async def test_what_it_raises_at_once_is_the_callers(waiting: Waiting) -> None:
+    async def work() -> None:
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        waiting.begin(work())
+    waiting.task.cancel()
+
+
+async def test_what_it_raises_later_is_the_tasks(waiting: Waiting) -> None:
+    async def work() -> None:
+        await asyncio.sleep(0)
+        raise ConnectionResetError
+
+    waiting.begin(work())
+    with pytest.raises(ConnectionResetError):
+        await waiting.task
+
+
+async def test_cancelling_the_task_cancels_it(waiting: Waiting) -> None:
+    cancelled = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+
+    waiting.begin(work())
+    await asyncio.sleep(0)
+    waiting.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting.task
+    assert cancelled == [True]
+
+
+async def test_a_timeout_in_it_is_its_own(waiting: Waiting) -> None:
+    timed_out = []
+
+    async def work() -> None:
+        try:
+            async with asyncio.timeout(0.01):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            timed_out.append(True)
+
+    waiting.begin(work())
+    await waiting.task
+    assert timed_out == [True]
