@@ -23,8 +23,7 @@ from zlib import crc32
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
 
 from realtime.conf import get_settings
-
-logger = logging.getLogger("realtime.doorbell")
+from realtime.reachability import KNOCK_INTERVAL, OnceAlone, Reachability, Way
 
 _TOKEN = token_hex(8)
 
@@ -96,13 +95,16 @@ async def receive(hear: Hear) -> None:
     A layer that fails is tried again: meanwhile the sweep alone finds new events.
     """
     layer = _layer()
-    while layer is not None:
-        try:
-            await _receive(layer, hear)
-        except Exception as error:
-            _heed_cancellation()
-            _reachable.lost("receiving", error)
-            await asyncio.sleep(get_settings().sweep_interval)
+    if layer is None:
+        return
+    with reachability.receiving():
+        while True:
+            try:
+                await _receive(layer, hear)
+            except Exception as error:
+                _heed_cancellation()
+                reachability.lost(Way.RECEIVING, error)
+                await asyncio.sleep(KNOCK_INTERVAL)
 
 
 async def _receive(layer: BaseChannelLayer, hear: Hear) -> None:
@@ -113,12 +115,12 @@ async def _receive(layer: BaseChannelLayer, hear: Hear) -> None:
         for group in groups:
             await layer.group_add(group, channel)
         _heed_cancellation()
-        _reachable.found("receiving")
+        reachability.found(Way.RECEIVING)
         with suppress(TimeoutError):
             async with asyncio.timeout(REJOIN_INTERVAL):
                 while True:
                     message = await layer.receive(channel)
-                    _reachable.found("receiving")
+                    reachability.found(Way.RECEIVING)
                     _hear_remote(hear, message)
     finally:
         with suppress(Exception):
@@ -157,42 +159,6 @@ def _group_of(topic: str) -> str:
     return _group(crc32(topic.encode()) % get_settings().doorbell_groups)
 
 
-class _Reachability:
-    """Says once that the layer was lost, and once that it is back, both ways."""
-
-    def __init__(self) -> None:
-        self._lost: set[str] = set()
-
-    def lost(self, way: str, error: Exception) -> None:
-        if not self._lost:
-            logger.warning("The channel layer fails (%r): events arrive by the sweep alone.", error)
-        self._lost.add(way)
-
-    def found(self, way: str) -> None:
-        if way in self._lost:
-            self._lost.discard(way)
-            if not self._lost:
-                logger.info("The channel layer is back.")
-
-
-_reachable = _Reachability()
-
-
-class _Swallowed(logging.Filter):
-    """Takes what channels_redis logs every second instead of raising it: we say it once."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Let through what is no failure."""
-        error = record.exc_info[1] if record.exc_info else None
-        if not isinstance(error, Exception):
-            return True
-        _reachable.lost("receiving", error)
-        return False
-
-
-logging.getLogger("channels_redis.pubsub").addFilter(_Swallowed())
-
-
 class _Outgoing:
     """Messages on their way to the layer, sent from a thread of its own.
 
@@ -229,11 +195,28 @@ class _Outgoing:
             self._runner = asyncio.Runner()
             atexit.register(self._runner.close)
         try:
-            self._runner.run(self._send_to_groups(heads, broadcasts))
+            self._send_or_repeat(self._runner, heads, broadcasts)
         except Exception as error:
-            _reachable.lost("sending", error)
+            reachability.lost(Way.SENDING, error)
         else:
-            _reachable.found("sending")
+            reachability.found(Way.SENDING)
+
+    def _send_or_repeat(
+        self,
+        runner: asyncio.Runner,
+        heads: Mapping[str, tuple[int, str]],
+        broadcasts: list[tuple[str, Any]],
+    ) -> None:
+        try:
+            runner.run(self._send_to_groups(heads, broadcasts))
+        except TimeoutError:
+            raise
+        except Exception as error:
+            # A connection that the other side has ended while it rested fails once.
+            if broadcasts:
+                reachability.lost(Way.SENDING, error)
+            # Rings may come twice. Broadcasts may not, and some may have gone out.
+            runner.run(self._send_to_groups(heads, []))
 
     async def _send_to_groups(
         self, heads: Mapping[str, tuple[int, str]], broadcasts: list[tuple[str, Any]]
@@ -245,6 +228,8 @@ class _Outgoing:
             groups[_group_of(topic)]["heads"].append([topic, [*head]])
         for topic, payload in broadcasts:
             groups[_group_of(topic)]["broadcasts"].append([topic, payload])
+        if not groups:
+            groups[_group(0)]  # a knock: a message that tells nothing
         layer = _layer()
         if layer is not None:
             async with asyncio.timeout(SEND_TIMEOUT):
@@ -254,3 +239,14 @@ class _Outgoing:
 
 _outgoing = _Outgoing()
 os.register_at_fork(after_in_child=_outgoing.__init__)  # type: ignore[misc]  # a thread of its own
+
+
+def _knock() -> None:
+    with suppress(RuntimeError):  # the process ends
+        _outgoing.put(Message(heads={}))
+
+
+reachability = Reachability(_knock)
+"""Whether the layer can be reached, both ways."""
+os.register_at_fork(after_in_child=reachability.reset)
+logging.getLogger("channels_redis.pubsub").addFilter(OnceAlone(reachability))

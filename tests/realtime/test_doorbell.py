@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from channels.layers import channel_layers
+from redis.asyncio import Redis as RedisClient
 
-from realtime import doorbell, log
+from realtime import log
 from realtime.database import in_database
-from realtime.doorbell import broadcast
+from realtime.doorbell import broadcast, reachability, ring
 from realtime.hub import Hub
 from tests.harness.server import manage
 from tests.harness.services import Redis
@@ -25,10 +27,9 @@ async def on_redis(
     redis_server: Redis,
     settings: Any,
     realtime_settings: Callable[..., None],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[dict[str, str]]:
     """Use Redis, and no sweep; return the environment of another process that does."""
-    monkeypatch.setattr(doorbell, "_reachable", doorbell._Reachability())
+    reachability.reset()
     realtime_settings(SWEEP_INTERVAL=NEVER)
     settings.CHANNEL_LAYERS = {
         "default": {
@@ -106,26 +107,117 @@ async def test_a_layer_that_is_away_is_said_once(
     assert caplog.text.count("The channel layer fails") == 1
 
 
-async def test_a_listener_that_loses_the_layer_says_so_once(
+async def known(*, reachable: bool) -> None:
+    """Wait until it is known whether the layer can be reached."""
+    async with asyncio.timeout(10):
+        while reachability.is_reachable is not reachable:
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def without(redis_server: Redis) -> AsyncIterator[None]:
+    await asyncio.to_thread(redis_server.kill)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(redis_server.start)
+
+
+async def test_who_listens_notices_that_the_layer_is_back_though_nobody_speaks(
     on_redis: dict[str, str], redis_server: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "realtime")
     listener = Hub.current().broadcasts("news")
     await tell(on_redis, "broadcast('news', 'before')")  # by now we have joined
-    await asyncio.to_thread(redis_server.kill)
-    try:
-        await tell(on_redis, "broadcast('news', 'lost')")  # for some seconds
-    finally:
-        await asyncio.to_thread(redis_server.start)
-    assert caplog.text.count("The channel layer fails") == 1
+    async with without(redis_server):
+        await known(reachable=False)
+    await known(reachable=True)
     telling = asyncio.create_task(tell(on_redis, "broadcast('news', 'after')"))
     async with asyncio.timeout(10):
         while (await anext(listener)).value != "after":
             pass
     await telling
     await listener.aclose()
+    assert caplog.text.count("The channel layer fails") == 1
     assert caplog.text.count("The channel layer is back") == 1
+    assert reachability.losses == 1
     assert "Traceback" not in caplog.text
+
+
+async def test_who_only_speaks_notices_that_the_layer_is_back(
+    on_redis: dict[str, str], redis_server: Redis
+) -> None:
+    async with without(redis_server):
+        ring({"a": (1, "epoch")})
+        await known(reachable=False)
+    await known(reachable=True)
+
+
+async def test_who_has_ceased_to_listen_notices_that_the_layer_is_back(
+    on_redis: dict[str, str], redis_server: Redis
+) -> None:
+    listener = Hub.current().broadcasts("news")
+    await tell(on_redis, "broadcast('news', 'before')")  # by now we have joined
+    async with without(redis_server):
+        await known(reachable=False)
+        await listener.aclose()
+        assert not reachability.is_reachable
+    await known(reachable=True)
+
+
+class Wire:
+    """What goes over Redis, seen from beside."""
+
+    def __init__(self, url: str) -> None:
+        self._client = RedisClient.from_url(url)
+        self._pubsub = self._client.pubsub()
+
+    async def __aenter__(self) -> "Wire":
+        await self._pubsub.psubscribe("*")
+        assert await self._pubsub.get_message(timeout=10)  # the confirmation
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._pubsub.aclose()  # type: ignore[no-untyped-call]
+        await self._client.aclose()
+
+    async def message(self) -> dict[str, Any]:
+        """Return the next message."""
+        received = await self._pubsub.get_message(timeout=10)
+        assert received is not None, "no message came"
+        message: dict[str, Any] = channel_layers["default"].deserialize(received["data"])
+        return message
+
+
+async def rested(redis_server: Redis) -> None:
+    """Have a connection that was used, and that Redis has ended since."""
+    async with Wire(redis_server.url) as wire:
+        ring({"a": (1, "epoch")})
+        await wire.message()
+    async with without(redis_server):
+        pass
+
+
+async def test_the_first_ring_after_a_restart_is_heard(
+    on_redis: dict[str, str], redis_server: Redis
+) -> None:
+    await rested(redis_server)
+    async with Wire(redis_server.url) as wire:
+        ring({"a": (2, "epoch")})
+        assert (await wire.message())["heads"] == [["a", [2, "epoch"]]]
+    assert reachability.losses == 0
+
+
+async def test_a_broadcast_that_fails_is_not_repeated(
+    on_redis: dict[str, str], redis_server: Redis
+) -> None:
+    await rested(redis_server)
+    async with Wire(redis_server.url) as wire:
+        broadcast("news", "lost")
+        assert (await wire.message())["broadcasts"] == []
+        broadcast("news", "next")
+        assert (await wire.message())["broadcasts"] == [["news", "next"]]
+    assert reachability.losses == 1
 
 
 def publish_one(n: int) -> None:
