@@ -50,6 +50,12 @@ try:
         "pubsub" if REDIS_URL else "memory",
         validate=validate.OneOf(["pubsub", "core"] if REDIS_URL else ["memory"]),
     )
+    METRICS_TOKEN = env.str(
+        "METRICS_TOKEN",
+        "",
+        validate=validate.Regexp(r"[\w.~+/-]*=*$", error="Give letters, digits and -._~+/ alone"),
+    )
+    """What the reader of /metrics must bear; without it there are no metrics."""
     DATABASES = {"default": env.dj_db_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
 except EnvError as error:
     where = f"Set it in the environment or in {ENV_FILE}; docs/settings.md says how."

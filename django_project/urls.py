@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from django_project import views
+from django_project.metrics import metrics
 
 admin.site.site_header = admin.site.site_title = "Clew"
 
@@ -12,5 +13,6 @@ urlpatterns = [
     path("docs/", views.page, name="docs"),
     path("docs/<slug:name>.md", views.page, name="docs-page"),
     path("admin/", admin.site.urls),
+    path("metrics", metrics, name="metrics"),
     path("", include("messaging.urls")),
 ]

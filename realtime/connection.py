@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext, suppress
 from copy import copy
@@ -142,6 +143,7 @@ class Connection:
             task.cancel()
         if not self._closed:
             self._closed = True
+            closes[close.code] += 1
             message = {"type": "websocket.close", "code": int(close.code), "reason": close.reason}
             stalled = close.code is CloseCode.SLOW_CONSUMER
             with suppress(OSError, RuntimeError):
@@ -264,6 +266,14 @@ class Connection:
 
 _open: set[Connection] = set()
 _draining = False
+
+closes: Counter[CloseCode] = Counter()
+"""How often this process has closed a connection, by the code."""
+
+
+def open_connections() -> int:
+    """Count the connections that this process serves."""
+    return len(_open)
 
 
 async def drain_connections(*, seconds: float) -> None:

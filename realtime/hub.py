@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any
+from typing import Any, ClassVar
 
 from realtime import doorbell, log, tasks
 from realtime.conf import get_settings
@@ -42,6 +42,9 @@ class Hub:
 
     It runs while anyone subscribes. Get the running loop's own with `Hub.current()`.
     """
+
+    handed_out: ClassVar[int] = 0
+    """Events that the hubs of this process have handed out."""
 
     def __init__(self) -> None:
         self._followed: dict[str, _Followed] = {}
@@ -268,6 +271,7 @@ class Hub:
                 continue
             if news:
                 followed.position, followed.epoch = news[-1].offset, news[-1].topic.epoch
+                Hub.handed_out += len(news)
                 handing_out.append((followed, topic))
             elif len(events) < limit:
                 followed.heard = position  # told of what the log does not hold
@@ -305,3 +309,8 @@ class Hub:
 
 
 _running: dict[asyncio.AbstractEventLoop, Hub] = {}
+
+
+def followed_topics() -> int:
+    """Count the topics that the hubs of this process follow."""
+    return sum(len(hub._followed) for hub in list(_running.values()))

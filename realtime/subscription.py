@@ -4,7 +4,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from realtime import cursor, log
 from realtime.conf import get_settings
@@ -114,8 +114,14 @@ class Subscription(Member[Delivery]):
     dropped here and read from the log again when the reader has come so far.
     """
 
+    live: ClassVar[int] = 0
+    """Subscriptions of this process that have not ended."""
+    overflows: ClassVar[int] = 0
+    """How often more waited for one of them than it may hold."""
+
     def __init__(self, hub: Follower, topics: Collection[str], feed: Feed) -> None:
         super().__init__(hub)
+        Subscription.live += 1
         self.topics = frozenset(topics)
         self.feed = feed
         self._read: dict[str, int] = {}
@@ -159,6 +165,11 @@ class Subscription(Member[Delivery]):
             else:
                 await self._wait()
 
+    async def aclose(self) -> None:
+        """Leave the hub. Idempotent."""
+        Subscription.live -= not self._closed
+        await super().aclose()
+
     def _deliver(self, delivery: Delivery) -> Delivery:
         self._received[delivery.topic] = delivery.position
         return delivery
@@ -201,6 +212,7 @@ class Subscription(Member[Delivery]):
                 return
         self._live = self._with(self._live, deliveries)
         if len(self._live) > get_settings().buffer_size:
+            Subscription.overflows += 1
             self.fall_behind()
         else:
             self._wake()

@@ -8,6 +8,7 @@ import pytest
 from graphql import parse, validate
 
 from realtime.conf import Settings
+from realtime.metrics import RealtimeCollector
 from realtime.protocols import CloseCode
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,6 +34,19 @@ def test_every_variable_of_the_environment_is_listed() -> None:
     read = re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', text("django_project/settings.py"))
     listed = re.findall(r"^\| `([A-Z_]+)` ", text("docs/settings.md").partition("## REALTIME")[0], re.MULTILINE)  # fmt: skip  # noqa: E501
     assert sorted(read) == sorted(listed)
+
+
+def test_every_metric_is_listed_with_its_type() -> None:
+    rows = re.findall(r"^\| `(realtime_\w+)` \| (\w+) \|", text("docs/operations.md"), re.MULTILINE)
+    assert rows == [
+        (metric.name + "_total" * (metric.type == "counter"), metric.type)
+        for metric in RealtimeCollector().collect()
+    ]
+
+
+def test_every_page_is_in_the_index() -> None:
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
+    assert set(re.findall(r"\]\((\w[\w-]*\.md)\)", text("docs/index.md"))) == pages
 
 
 def test_the_operations_of_the_readme_are_valid() -> None:

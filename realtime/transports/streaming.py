@@ -177,6 +177,11 @@ _open: set[asyncio.Task[None]] = set()
 _ending = False
 
 
+def open_streams() -> int:
+    """Count the responses of this process that stream."""
+    return len(_open)
+
+
 def end_streams() -> None:
     """End all streams of the process as a broken network would, also those that come yet."""
     global _ending

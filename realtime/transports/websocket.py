@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from realtime.conf import get_settings
-from realtime.connection import Connection
+from realtime.connection import Connection, closes
 from realtime.protocols.close_codes import CloseCode
 from realtime.protocols.registry import negotiate
 
@@ -56,6 +56,7 @@ class WebSocketHandler(GraphQLWebsocketHandlerBase):
             await websocket.close(int(CloseCode.FORBIDDEN))  # before acceptance: HTTP 403
         elif (dialect := negotiate(websocket.scope.get("subprotocols", ()))) is None:
             await websocket.accept()
+            closes[CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE] += 1
             await websocket.close(
                 int(CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE), "Subprotocol not acceptable"
             )

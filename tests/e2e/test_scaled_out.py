@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 
@@ -97,3 +99,38 @@ async def test_events_arrive_without_redis_and_with_it_again(
             finally:
                 await asyncio.to_thread(redis_server.start)
             await say("again")
+
+
+async def test_an_outage_of_redis_is_a_metric_and_a_line_in_the_log(
+    environment: Environment, redis_server: Redis
+) -> None:
+    environment = {**environment, "METRICS_TOKEN": "a-token"}
+    with ServerProcess("uvicorn", environment) as server:
+
+        def reachable() -> bool:
+            request = urllib.request.Request(
+                f"{server.url}/metrics", headers={"Authorization": "Bearer a-token"}
+            )
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with opener.open(request, timeout=10) as response:
+                metrics = response.read().decode()
+            value = re.search(r"^realtime_channel_layer_reachable (\d)", metrics, re.MULTILINE)
+            assert value
+            return value[1] == "1"
+
+        async def until(expected: bool) -> None:
+            async with asyncio.timeout(10):
+                while await asyncio.to_thread(reachable) is not expected:
+                    await asyncio.sleep(0.05)
+
+        async with GraphQLSocket(server.ws_url) as socket:
+            await socket.live('subscription { onNewChatMessage(chatroom: "mice") { text } }')
+            await until(True)
+            await asyncio.to_thread(redis_server.kill)
+            try:
+                await until(False)
+            finally:
+                await asyncio.to_thread(redis_server.start)
+            await until(True)
+        assert server.log().count("The channel layer fails") == 1
+        assert server.log().count("The channel layer is back") == 1
