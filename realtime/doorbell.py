@@ -145,8 +145,13 @@ def _hear_remote(hear: Hear, message: Mapping[str, Any]) -> None:
         )
 
 
+def reaches_other_processes() -> bool:
+    """Tell whether the layer does: the in-memory one does not."""
+    return _layer() is not None
+
+
 def _layer() -> BaseChannelLayer | None:
-    """Return the layer, if it reaches other processes: the in-memory one does not."""
+    """Return the layer, if it reaches other processes."""
     layer = get_channel_layer(get_settings().channel_layer)
     return None if isinstance(layer, InMemoryChannelLayer) else layer
 

@@ -1,6 +1,7 @@
 """The end of the process, as an ASGI server tells it."""
 
 import asyncio
+import multiprocessing
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,9 @@ def _told_to_end() -> Iterator[None]:
     loop = asyncio.get_running_loop()
     previous: dict[int, Any] = {}
     draining: list[asyncio.Task[None]] = []
+    # Terminals and init systems tell a supervisor and its workers at once, and the supervisor
+    # then tells the workers: its signal is no second one.
+    echoes = [signal.SIGTERM] if multiprocessing.parent_process() else []
 
     def tell(number: int, frame: FrameType | None) -> None:
         previous[number](number, frame)
@@ -46,10 +50,13 @@ def _told_to_end() -> Iterator[None]:
             tell(number, None)
 
     def begin(number: int) -> None:
-        draining.append(loop.create_task(drain(number), name="realtime-drain"))
+        if not draining:
+            draining.append(loop.create_task(drain(number), name="realtime-drain"))
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if draining:
+        if draining and number in echoes:
+            echoes.remove(signal.SIGTERM)
+        elif draining:
             tell(number, frame)
         else:
             loop.call_soon_threadsafe(begin, number)

@@ -5,9 +5,11 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from django.core.management.base import BaseCommand
 from graphql import parse, validate
 
 from realtime.conf import Settings
+from realtime.management.commands.serve import Command
 from realtime.metrics import RealtimeCollector
 from realtime.protocols import CloseCode
 
@@ -34,6 +36,20 @@ def test_every_variable_of_the_environment_is_listed() -> None:
     read = re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', text("django_project/settings.py"))
     listed = re.findall(r"^\| `([A-Z_]+)` ", text("docs/settings.md").partition("## REALTIME")[0], re.MULTILINE)  # fmt: skip  # noqa: E501
     assert sorted(read) == sorted(listed)
+
+
+def test_every_option_of_serve_is_listed_with_its_default() -> None:
+    row = r"^\| `(--[a-z-]+)` \| `?([^`|]+?)`? \|"
+    rows = re.findall(row, text("docs/settings.md"), re.MULTILINE)
+    own = Command().create_parser("manage.py", "serve")
+    others = BaseCommand().create_parser("manage.py", "other")
+    names = {name for action in others._actions for name in action.option_strings}
+    said = {None: "none", False: "off"}
+    assert rows == [
+        (action.option_strings[0], said.get(action.default, str(action.default)))
+        for action in own._actions
+        if names.isdisjoint(action.option_strings)
+    ]
 
 
 def test_every_metric_is_listed_with_its_type() -> None:

@@ -22,7 +22,8 @@ class CommandFailedError(Exception):
 class ServerProcess(Service):
     """The project on a free port, under daphne (as in development) or uvicorn (as in production).
 
-    With `application` another ASGI application, named as `module:attribute`.
+    With `application` another ASGI application, named as `module:attribute`. `options` are
+    of `manage.py serve`, which runs the project itself under uvicorn.
     A server that does not end on SIGTERM fails the test at the end of its block.
     """
 
@@ -34,11 +35,13 @@ class ServerProcess(Service):
         env: Mapping[str, str],
         *,
         application: str | None = None,
+        options: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.kind = kind
         self._env = env
         self._application = application
+        self._options = options
 
     @property
     def url(self) -> str:
@@ -77,10 +80,11 @@ class ServerProcess(Service):
             ]
         if self.kind == "daphne":
             return [*python, "manage.py", "runserver", f"{HOST}:{self.port}", "--noreload"]
-        return [
-            *(*python, "-m", "uvicorn", self._application or "django_project.asgi:application"),
-            *("--host", HOST, "--port", str(self.port), "--ws", "websockets-sansio"),
-        ]
+        address = ("--host", HOST, "--port", str(self.port))
+        if self._application:
+            sansio = ("--ws", "websockets-sansio")
+            return [*python, "-m", "uvicorn", self._application, *address, *sansio]
+        return [*python, "manage.py", "serve", *address, *self._options]
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=5)

@@ -1,0 +1,110 @@
+"""Serve in production: Uvicorn, set as the engine wants it."""
+
+from argparse import ArgumentParser, ArgumentTypeError
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from realtime import doorbell
+from realtime.conf import get_settings
+
+BACKLOG = 4096
+"""Connections that wait to be accepted: after a restart all clients come at once."""
+
+FRAMES = 16
+"""How many times MAX_MESSAGE_SIZE a message may have to be read at all.
+
+The engine says why it closes. Uvicorn breaks off in the middle of the message, which a
+client may take for a broken network, and try again.
+"""
+
+HEALTHCHECK_TIMEOUT = 30
+"""Seconds in which a worker must answer its supervisor, also while it imports the project."""
+
+
+def positive(text: str) -> int:
+    """Return what a text such as `2` says. Raises ArgumentTypeError."""
+    if not (text.isdecimal() and int(text)):
+        raise ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
+class Command(BaseCommand):
+    """Serves ASGI_APPLICATION under Uvicorn, which is imported only here."""
+
+    help = "Serve the project under Uvicorn, as in production."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--host", default="127.0.0.1", help="address (default: %(default)s)")
+        parser.add_argument(
+            "--port", type=positive, default=8000, help="port (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--workers", type=positive, default=1, help="processes (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--forwarded-allow-ips",
+            metavar="ADDRESSES",
+            help="proxies, with commas, whose X-Forwarded-For and -Proto are believed",
+        )
+        parser.add_argument(
+            "--graceful-timeout",
+            type=positive,
+            default=30,
+            metavar="SECONDS",
+            help="wait for clients that do not read at the end (default: %(default)s)",
+        )
+        parser.add_argument("--access-log", action="store_true", help="log each request")
+
+    def handle(
+        self,
+        *,
+        host: str,
+        port: int,
+        workers: int,
+        forwarded_allow_ips: str | None,
+        graceful_timeout: int,
+        access_log: bool,
+        **_: Any,
+    ) -> None:
+        """Run until told to end."""
+        try:
+            import uvicorn
+        except ImportError:
+            raise CommandError("This needs Uvicorn: install uvicorn[standard].") from None
+        application: str = getattr(settings, "ASGI_APPLICATION", None) or ""
+        if "." not in application:
+            raise CommandError("Set ASGI_APPLICATION, as 'project.asgi.application'.")
+        if workers > 1 and not doorbell.reaches_other_processes():
+            self._warn_of_memory()
+        uvicorn.run(
+            ":".join(application.rsplit(".", 1)),  # each worker imports it for itself
+            host=host,
+            port=port,
+            workers=workers,
+            backlog=BACKLOG,
+            access_log=access_log,
+            proxy_headers=forwarded_allow_ips is not None,
+            forwarded_allow_ips=forwarded_allow_ips or "",
+            timeout_graceful_shutdown=graceful_timeout,
+            timeout_worker_healthcheck=HEALTHCHECK_TIMEOUT,
+            ws="websockets-sansio",
+            ws_max_size=FRAMES * get_settings().max_message_size,
+            # More than doubles the memory of a connection.
+            ws_per_message_deflate=False,
+            # The engine pings. A ping of Uvicorn's own that is not answered ends in 1011, after
+            # which the client graphql-ws does not come back.
+            ws_ping_interval=None,
+            ws_ping_timeout=None,
+        )
+
+    def _warn_of_memory(self) -> None:
+        interval = get_settings().sweep_interval
+        self.stderr.write(
+            self.style.WARNING(
+                "The channel layer is in memory, and does not reach the other workers: their "
+                f"events arrive by the sweep, within {interval:g} s, their broadcasts never."
+            )
+        )
