@@ -198,7 +198,11 @@ class Connection:
                 self._executing -= {asyncio.current_task()}
                 await self._deliver(id, payload, results)
         except RequestError as error:
-            await self._end(id, partial(self._protocol.error, id, encoded_text(error.errors)))
+            if error.is_outage:
+                # Clients take an `error` as the last word of an operation, but connect again.
+                await self._end(id, self._protocol.unavailable)
+            else:
+                await self._end(id, partial(self._protocol.error, id, encoded_text(error.errors)))
         except Exception as error:
             errors = reported(self._handler, [fault(error)])
             await self._end(id, partial(self._protocol.error, id, encoded_text(errors)))

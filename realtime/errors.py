@@ -7,6 +7,7 @@ from typing import Any
 from ariadne import format_error, unwrap_graphql_error
 from ariadne.asgi.handlers.base import GraphQLHandlerBase
 from ariadne.logger import log_error
+from django.db import InterfaceError, OperationalError
 from graphql import GraphQLError
 
 logger = logging.getLogger("realtime.errors")
@@ -42,13 +43,23 @@ def report_error(error: GraphQLError, debug: bool = False) -> dict[str, Any]:
 class RequestError(Exception):
     """The operation could not begin, or its stream broke; holds formatted errors.
 
-    `is_fault` when the fault is ours, so that the client may well ask again.
+    `is_fault` when the fault is ours, so that the client may well ask again;
+    `is_outage` when it is the database that is away.
     """
 
-    def __init__(self, errors: list[dict[str, Any]], *, is_fault: bool = False) -> None:
+    def __init__(
+        self, errors: list[dict[str, Any]], *, is_fault: bool = False, is_outage: bool = False
+    ) -> None:
         super().__init__(errors)
         self.errors = errors
-        self.is_fault = is_fault
+        self.is_fault = is_fault or is_outage
+        self.is_outage = is_outage
+
+
+def is_outage(error: Exception) -> bool:
+    """Tell whether an error, or what a GraphQLError was raised for, is of the database."""
+    cause = unwrap_graphql_error(error) if isinstance(error, GraphQLError) else error
+    return isinstance(cause, OperationalError | InterfaceError)
 
 
 def fault(error: Exception) -> GraphQLError:

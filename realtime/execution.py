@@ -18,7 +18,7 @@ from graphql import (
 )
 
 from realtime.encoding import encoded_text
-from realtime.errors import RequestError, reported
+from realtime.errors import RequestError, is_outage, reported
 from realtime.exceptions import CursorInvalidError
 from realtime.live import LiveStream, resuming
 from realtime.stream import LiveResults, SourceResults, Stream, operation_of
@@ -150,4 +150,4 @@ async def _source(
 
 
 def _refused(handler: GraphQLHttpHandlerBase, errors: list[GraphQLError]) -> RequestError:
-    return RequestError(reported(handler, errors))
+    return RequestError(reported(handler, errors), is_outage=any(map(is_outage, errors)))

@@ -21,7 +21,7 @@ from graphql import (
 
 from realtime.delivery import Shared
 from realtime.encoding import encoded, encoded_text
-from realtime.errors import RequestError, fault, reported
+from realtime.errors import RequestError, fault, is_outage, reported
 from realtime.exceptions import LoadError
 from realtime.live import LiveStream
 
@@ -61,7 +61,7 @@ class Stream(ABC):
             raise
         except Exception as error:
             errors = reported(self._handler, [fault(error)])
-            raise RequestError(errors, is_fault=True) from None
+            raise RequestError(errors, is_fault=True, is_outage=is_outage(error)) from None
 
     @abstractmethod
     async def aclose(self) -> None:

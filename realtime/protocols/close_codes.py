@@ -17,6 +17,8 @@ class CloseCode(IntEnum):
     """Our own, after 1008: clients connect again, and resume."""
     RESTARTING = 4012
     """Our own, after 1012, which Autobahn refuses to send: clients connect again."""
+    TRY_AGAIN_LATER = 4013
+    """Our own, after 1013, which Autobahn refuses to send: clients connect again, and resume."""
     BAD_REQUEST = 4400
     UNAUTHORIZED = 4401
     FORBIDDEN = 4403

@@ -137,6 +137,12 @@ class ServerProtocol(ABC):
             return []
         return [self._close(CloseCode.RESTARTING, "Server restarting")]
 
+    def unavailable(self) -> list[Event]:
+        """Close because something is away that an operation needs, and will be back."""
+        if self.state is State.CLOSED:
+            return []
+        return [self._close(CloseCode.TRY_AGAIN_LATER, "Try again later")]
+
     def init_timed_out(self) -> list[Event]:
         """Note that the time for `connection_init` is over. Slow judging is no time-out."""
         if self.state is not State.OPENED:

@@ -79,6 +79,8 @@ async def events(
                 # Results are made as they are asked for, so this is the cursor of this one.
                 yield next_event(result, operation=operation, cursor=outcomes.cursor)
         except RequestError as error:
+            if error.is_outage and operation is None:
+                return  # without its completion: the client asks again, from where it stands
             yield next_event(encoded_text({"errors": error.errors}), operation=operation)
     yield event("complete", b"" if operation is None else encoded({"id": operation}))
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any, Protocol, Self
@@ -66,9 +66,14 @@ async def outcomes(
     try:
         return Outcomes(await begin(handler, request, data, context))
     except RequestError as error:
-        return refusal(error.errors)
+        return Outcomes(_broken(error)) if error.is_outage else refusal(error.errors)
     except Exception as error:
         return refusal(reported(handler, [fault(error)]))
+
+
+async def _broken(error: RequestError) -> AsyncGenerator[str, None]:
+    raise error
+    yield
 
 
 def refusal(errors: list[dict[str, Any]]) -> Outcomes:

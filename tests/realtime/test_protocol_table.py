@@ -135,10 +135,16 @@ class TestCloses:
                 4012,
                 "Server restarting",
             ),
+            (
+                OPEN_STATES,
+                lambda dialect, protocol: protocol.unavailable(),
+                4013,
+                "Try again later",
+            ),
         ],
         ids=[
             *("refused", "refused-why", "no-init", "late-init", "second-init", "binary"),
-            *("large", "large-utf-8", "fault", "silent", "stalled", "restart"),
+            *("large", "large-utf-8", "fault", "silent", "stalled", "restart", "away"),
         ],
     )
     def test_the_code_and_the_reason(
@@ -171,6 +177,7 @@ class TestCloses:
             lambda dialect, protocol: protocol.peer_silent(),
             lambda dialect, protocol: protocol.peer_stalled(),
             lambda dialect, protocol: protocol.restart(),
+            lambda dialect, protocol: protocol.unavailable(),
         ],
     )
     def test_nothing_comes_after_one(

@@ -176,6 +176,11 @@ class Conversation(RuleBasedStateMachine):
             self.check(self.protocol.restart())
 
     @rule(really=seldom)
+    def is_unavailable(self, really: bool) -> None:
+        if really:
+            self.check(self.protocol.unavailable())
+
+    @rule(really=seldom)
     def fail(self, really: bool) -> None:
         if really:
             self.check(self.protocol.fail())

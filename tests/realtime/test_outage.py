@@ -1,0 +1,102 @@
+"""A database that is away: who cannot begin or go on is sent away to come back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from ariadne import make_executable_schema
+from django.db import OperationalError
+
+from realtime.asgi import graphql_app
+from realtime.database import in_database
+from realtime.live import LiveSubscriptionType
+from realtime.testing import ConnectionClosedError, GraphQLClient
+from tests.realtime.streams import answer
+from tests.shelf.models import Book
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TYPE_DEFS = """
+type Query { none: Int }
+type Subscription { book: Book! }
+type Book { title: String! }
+"""
+
+BOOKS = "subscription { book { title } }"
+
+
+class Library:
+    """Its database is away when it is told so."""
+
+    def __init__(self) -> None:
+        self.topics_away = self.books_away = False
+        live = LiveSubscriptionType()
+        live.topics("book")(self._topics)
+        live.load("book")(self._books)
+        live.set_field("book", lambda book, *_, **__: book)
+        self.app: Any = graphql_app(make_executable_schema(TYPE_DEFS, live))
+
+    def _topics(self, *_: Any) -> str:
+        if self.topics_away:
+            raise OperationalError("the connection is lost")
+        return "books"
+
+    def _books(self, ids: list[str]) -> Mapping[int, Book]:
+        if self.books_away:
+            raise OperationalError("the connection is lost")
+        return Book.objects.in_bulk(ids)
+
+
+@pytest.fixture
+def library() -> Library:
+    return Library()
+
+
+@in_database
+def write(title: str) -> Book:
+    return Book.objects.create(title=title)
+
+
+async def test_one_that_cannot_begin_closes_the_connection(
+    library: Library, subprotocol: str
+) -> None:
+    library.topics_away = True
+    async with GraphQLClient(library.app, subprotocol=subprotocol) as client:
+        with pytest.raises(ConnectionClosedError) as closed:
+            await client.subscribe(BOOKS)
+        assert closed.value.code == 4013
+
+
+async def test_one_that_cannot_resume_does_so_when_the_database_is_back(
+    library: Library, subprotocol: str
+) -> None:
+    async with GraphQLClient(library.app, subprotocol=subprotocol) as client:
+        books = await client.subscribe(BOOKS)
+        await client.cut_off()
+        await write("Ariadne")
+        library.books_away = True
+        await client.connect()
+        await books.resume()
+        with pytest.raises(ConnectionClosedError) as closed:
+            await books.receive()
+        assert closed.value.code == 4013
+        library.books_away = False
+        await client.leave()
+        await client.connect()
+        await books.resume()
+        assert await books.receive() == {"book": {"title": "Ariadne"}}
+
+
+async def test_an_event_stream_breaks_off_without_its_completion(library: Library) -> None:
+    library.topics_away = True
+    status, body = await answer(
+        library.app, "POST", body={"query": BOOKS}, accept="text/event-stream"
+    )
+    assert (status, "event:" in body) == (200, False)
+
+
+async def test_a_multipart_client_is_asked_to_come_back(library: Library) -> None:
+    library.topics_away = True
+    accept = "multipart/mixed;subscriptionSpec=1.0"
+    _, body = await answer(library.app, "POST", body={"query": BOOKS}, accept=accept)
+    assert '"payload":null' in body
