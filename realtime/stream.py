@@ -96,7 +96,7 @@ class SourceResults(Stream):
     ) -> None:
         super().__init__(handler, confirm=confirm)
         self._events = events
-        self._responses = map_source_to_response_event(executor, events)
+        self._responses = map_source_to_response_event(executor, events, _execute)
 
     async def aclose(self) -> None:
         """End the subscription. Idempotent."""
@@ -172,7 +172,7 @@ class LiveResults(Stream):
 
     async def _execute(self, shared: Shared) -> str:
         await _turn()
-        response = execute_subscription_event(self._executor.build_per_event_executor(shared.value))
+        response = _execute(self._executor.build_per_event_executor(shared.value))
         if isinstance(response, Awaitable):
             response = await response
         result = self._encode(response)
@@ -182,6 +182,12 @@ class LiveResults(Stream):
 
     def _addressed(self, result: str) -> str:
         return result if self._has_one_topic else _with_cursor(result, self.cursor)
+
+
+def _execute(executor: Executor[Any]) -> ExecutionResult | Awaitable[ExecutionResult]:
+    # graphql-core 3.3 shares it among the executors of all events, and each adds to it.
+    executor._relevant_sub_fields = {}
+    return execute_subscription_event(executor)
 
 
 def _with_cursor(result: str, cursor: str | None) -> str:
