@@ -223,19 +223,20 @@ class Hub:
                 failing = False
 
     async def _sweep(self) -> None:
-        # As positions are now: they may grow while the heads are read.
+        # As positions are now: they may grow while the log is asked.
         following = {
-            topic: (followed, followed.position)
+            topic: (followed, Position(followed.position, followed.epoch))
             for topic, followed in self._followed.items()
             if followed.position is not None
         }
         if not following:
             return
-        for topic, head in (await in_database(log.heads)(following)).items():
+        known = {topic: position for topic, (_, position) in following.items()}
+        for topic, head in (await in_database(log.changed)(known)).items():
             followed, position = following[topic]
             if self._followed.get(topic) is not followed:
                 continue
-            if head.offset < position or followed.epoch not in {"", head.epoch}:
+            if head.offset < position.offset or followed.epoch not in {"", head.epoch}:
                 self._expire(topic)
             else:
                 followed.epoch = head.epoch

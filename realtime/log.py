@@ -1,5 +1,6 @@
 """The log of events: appended in the transaction of the change, read by position."""
 
+import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -114,6 +115,36 @@ def heads(topics: Collection[str]) -> dict[str, Position]:
             for name, offset, epoch in rows.values_list("name", "offset", "epoch")
         )
     return found
+
+
+def changed(known: Mapping[str, Position]) -> dict[str, Position]:
+    """Return the heads of those topics that stand elsewhere than where they are known to.
+
+    Like `heads`, but one query for tens of thousands, whose cost is the database's alone:
+    the topics are one parameter.
+    """
+    using = router.db_for_write(Topic)
+    connection = connections[using]
+    if (table := _KEYS_OF_JSON.get(connection.vendor)) is None:
+        found = heads(known)
+        return {topic: head for topic, head in found.items() if head != known[topic]}
+    quoted, name, offset, epoch = map(
+        connection.ops.quote_name, (Topic._meta.db_table, "name", "offset", "epoch")
+    )
+    standing = {topic: f"{position.offset}:{position.epoch}" for topic, position in known.items()}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            # Only names and placeholders are put into the text.
+            f"SELECT known.key, COALESCE({offset}, 0), COALESCE({epoch}, '')"  # noqa: S608
+            f" FROM {table} known LEFT JOIN {quoted} ON {name} = known.key"
+            f" WHERE COALESCE({offset}, 0) || ':' || COALESCE({epoch}, '') <> known.value",
+            [json.dumps(standing)],
+        )
+        return {topic: Position(offset, epoch) for topic, offset, epoch in cursor.fetchall()}
+
+
+_KEYS_OF_JSON = {"sqlite": "json_each(%s)", "postgresql": "jsonb_each_text(%s::jsonb)"}
+"""What makes rows of `key` and `value` of a JSON object."""
 
 
 def tails(heads: Mapping[str, Position]) -> dict[str, int]:
