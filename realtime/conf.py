@@ -24,11 +24,14 @@ class Settings:
     database_threads: int = 4
     """Threads that do a process's database work; each may hold one connection."""
 
-    read_batch: int = 250
+    read_batch: int = 100
     """Events that one read of the log returns at most."""
 
     buffer_size: int = 500
     """Events that wait for one subscription, at least `read_batch`; beyond, it reads the log."""
+
+    buffer_weight: int = 500_000
+    """Characters of the texts in the objects that so wait."""
 
     max_body_size: int = 1024 * 1024
     """Bytes that the body of an HTTP request may have."""

@@ -71,6 +71,8 @@ class Connection:
         self._executing: set[asyncio.Task[None]] = set()
         """The operations that have no result yet, and are not live."""
         self._closed = False
+        self._sending = 0
+        """Frames that the socket has not taken yet."""
         self._heard = asyncio.Event()
         self._receiving = CancelScope()
 
@@ -133,14 +135,18 @@ class Connection:
     async def _send_text(self, text: str) -> None:
         if self._closed:
             return
+        self._sending += 1
         try:
             await self._send({"type": "websocket.send", "text": text})
         except (OSError, RuntimeError):
             return  # the peer is going; `receive` will say so. Servers raise RuntimeErrors, too.
+        finally:
+            self._sending -= 1
 
     async def _close(self, close: Close) -> None:
         for task in self._operations.values():
             task.cancel()
+        self._operations.clear()  # a task that was cancelled holds on to what it held
         if not self._closed:
             self._closed = True
             closes[close.code] += 1
@@ -165,7 +171,10 @@ class Connection:
             elif self._protocol.ANSWERS_HEARTBEAT and not await _in_time(
                 self._heard.wait(), settings.pong_timeout
             ):
-                await self._act(self._protocol.peer_silent())
+                # Who does not read does not see the ping, either, if only that was still taken.
+                stalled = self._sending > 0
+                protocol = self._protocol
+                await self._act(protocol.peer_stalled() if stalled else protocol.peer_silent())
 
     async def _judge(self, payload: Any) -> None:
         answer = None

@@ -44,10 +44,17 @@ class Shared:
 class Delivery(Shared):
     """The value that a field shows for one event."""
 
-    __slots__ = ("event", "position", "topic")
+    __slots__ = ("event", "position", "topic", "weight")
 
     def __init__(self, event: Event, value: Any) -> None:
         super().__init__(value)
+        self.weight = _weight(value)
         self.event = event
         self.topic: str = event.topic_id
         self.position = Position(event.offset, event.topic.epoch)
+
+
+def _weight(value: Any) -> int:
+    """Return about how many bytes the long parts of a value have: its texts."""
+    parts = value if isinstance(value, dict) else getattr(value, "__dict__", {"": value})
+    return sum(len(part) for part in parts.values() if isinstance(part, str | bytes))

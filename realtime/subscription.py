@@ -211,11 +211,17 @@ class Subscription(Member[Delivery]):
             if not deliveries:
                 return
         self._live = self._with(self._live, deliveries)
-        if len(self._live) > get_settings().buffer_size:
+        if self._is_too_much():
             Subscription.overflows += 1
             self.fall_behind()
         else:
             self._wake()
+
+    def _is_too_much(self) -> bool:
+        waiting, settings = self._live, get_settings()
+        return len(waiting) > settings.buffer_size or (
+            len(waiting) > 1 and sum(each.weight for each in waiting) > settings.buffer_weight
+        )
 
     def _offer(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
         """Let the taker have what it takes at once; return the rest."""

@@ -111,3 +111,28 @@ async def test_a_client_that_has_stopped_to_read_is_given_up(
         async with asyncio.timeout(5):
             await ended.wait()
         assert "endless ended" in stranger.happened
+
+
+async def test_one_that_stops_to_read_behind_a_ping_is_not_taken_for_silent(
+    stranger: Stranger, realtime_settings: Set
+) -> None:
+    realtime_settings(KEEP_ALIVE_INTERVAL=0.05, PONG_TIMEOUT=0.05)
+    app = graphql_app(stranger.schema)
+    reading = asyncio.Event()
+    reading.set()
+
+    async def stalling(scope: Any, receive: Any, send: Any) -> None:
+        async def send_while_reading(message: Any) -> None:
+            await reading.wait()
+            await send(message)
+
+        await app(scope, receive, send_while_reading)
+
+    async with Socket(stalling) as socket:
+        await socket.send({"type": "connection_init"})
+        while await socket.receive() != {"type": "ping"}:
+            pass
+        reading.clear()
+        await socket.send({"type": "subscribe", "id": "1", "payload": {"query": "{ quick }"}})
+        asyncio.get_running_loop().call_later(0.5, reading.set)
+        assert await socket.closed() == (4008, "Too slow to read")
