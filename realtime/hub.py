@@ -15,14 +15,12 @@ from realtime.cursor import Position
 from realtime.database import in_database
 from realtime.delivery import Shared
 from realtime.exceptions import CursorExpiredError, LoadError
+from realtime.gathering import Gathered
 from realtime.loading import ByTopic, Loader
-from realtime.subscription import Broadcasts, Feed, Member, Subscription, resumed
+from realtime.replay import Replays
+from realtime.subscription import BREATH, Broadcasts, Entry, Feed, Member, Subscription, resumed
 
 logger = logging.getLogger("realtime.hub")
-
-BREATH = 32
-"""Members that are handed something before the event loop serves others: each of them may
-then execute an operation, or write to a socket."""
 
 
 @dataclass(eq=False, slots=True)
@@ -55,6 +53,9 @@ class Hub:
         self._behind: set[str] = set()
         """The topics of which more was heard than handed out."""
         self._loader = Loader()
+        self._replays = Replays()
+        self._heads = Gathered(log.heads)
+        self._extents = Gathered(log.extents)
 
     @classmethod
     def current(cls) -> "Hub":
@@ -72,12 +73,14 @@ class Hub:
         subscription = Subscription(self, topics, feed)
         self._join(subscription)
         try:
-            heads = await in_database(log.heads)(subscription.topics)
+            start: Mapping[str, Position]
+            if after is None:
+                start = heads = await self._heads(subscription.topics)
+            else:
+                extents = await self._extents(subscription.topics)
+                heads = {topic: extent.head for topic, extent in extents.items()}
+                start = resumed(after, extents)
             self._begin(heads)
-            start: Mapping[str, Position] = heads
-            if after is not None:
-                tails = await in_database(log.tails)(heads)
-                start = resumed(after, heads, tails)
             subscription.begin(start)
             handed_out = self.positions(heads)
             # Behind by its cursor; or without one, where another reader of the heads was quicker.
@@ -121,6 +124,8 @@ class Hub:
         _running.pop(asyncio.get_running_loop(), None)
         doorbell.detach(self._hear)
         await tasks.end(running)
+        for each in (self._replays, self._heads, self._extents):
+            await each.aclose()
 
     def _join(self, subscription: Subscription) -> None:
         for topic in subscription.topics:
@@ -154,6 +159,10 @@ class Hub:
             for topic in topics
             if topic in self._followed
         }
+
+    async def replay(self, feed: Feed, behind: Mapping[str, int]) -> Mapping[str, Sequence[Entry]]:
+        """Return a batch of what follows on these offsets. Raises CursorExpiredError."""
+        return await self._replays.read(feed, behind)
 
     def _begin(self, heads: Mapping[str, Position]) -> None:
         """Start to follow topics of which no position was known, from the heads just read."""
@@ -207,6 +216,7 @@ class Hub:
             try:
                 if monotonic() >= self._sweep_at:
                     self._sweep_at = monotonic() + interval
+                    self._replays.forget()
                     await self._sweep()
                 if self._behind:
                     await self._advance()
@@ -260,6 +270,10 @@ class Hub:
         by_topic = log.by_topic(events)
         feeds = {topic: tuple(followed.subscriptions) for topic, (followed, _) in behind.items()}
         loaded = await self._loader.load(by_topic, feeds)
+        for feed, values in loaded.items():
+            if not isinstance(values, LoadError):
+                for topic, deliveries in values.items():
+                    self._replays.keep(feed, by_topic[topic], deliveries)
         handing_out: list[tuple[_Followed, str]] = []
         for topic, (followed, position) in behind.items():
             if self._followed.get(topic) is not followed:

@@ -147,15 +147,22 @@ _KEYS_OF_JSON = {"sqlite": "json_each(%s)", "postgresql": "jsonb_each_text(%s::j
 """What makes rows of `key` and `value` of a JSON object."""
 
 
-def tails(heads: Mapping[str, Position]) -> dict[str, int]:
-    """Return behind which offset each topic is retained: that of its head where nothing is."""
-    behind = {topic: head.offset for topic, head in heads.items()}
-    names = list(heads)
+class Extent(NamedTuple):
+    """What is retained of the log of a topic: the events behind the offset `tail`, up to `head`."""
+
+    head: Position
+    tail: int
+
+
+def extents(topics: Collection[str]) -> dict[str, Extent]:
+    """Return what is retained of each topic: nothing where the tail is at the head."""
+    found = {topic: Extent(head, head.offset) for topic, head in heads(topics).items()}
+    names = list(found)
     for start in range(0, len(names), LOOKUP):
         retained = _events().filter(topic__in=names[start : start + LOOKUP])
-        oldest = retained.order_by().values_list("topic").annotate(Min("offset"))
-        behind.update((topic, offset - 1) for topic, offset in oldest)
-    return behind
+        for topic, offset in retained.order_by().values_list("topic").annotate(Min("offset")):
+            found[topic] = found[topic]._replace(tail=offset - 1)
+    return found
 
 
 def snapshot(topics: Collection[str]) -> str:

@@ -1,10 +1,9 @@
 """The results of a subscription, as the JSON texts that go to its client."""
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, Awaitable, Callable, Hashable
 from typing import Any, Self
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakValueDictionary
 
 from ariadne.asgi.handlers.base import GraphQLHandlerBase
 from graphql import (
@@ -19,6 +18,7 @@ from graphql import (
     visit,
 )
 
+from realtime import tasks
 from realtime.delivery import Shared
 from realtime.encoding import encoded, encoded_text
 from realtime.errors import RequestError, fault, is_outage, reported
@@ -171,7 +171,7 @@ class LiveResults(Stream):
         return True
 
     async def _execute(self, shared: Shared) -> str:
-        await _turn()
+        await tasks.turn()
         response = _execute(self._executor.build_per_event_executor(shared.value))
         if isinstance(response, Awaitable):
             response = await response
@@ -235,19 +235,3 @@ class _Uses(Visitor):
 
     def enter_variable(self, node: VariableNode, *_: Any) -> None:
         self.count += node.name.value == self._name
-
-
-async def _turn() -> None:
-    """Wait until no other execution has begun in this round of the event loop.
-
-    Thousands may be due at once, and clients are to be heard between them.
-    """
-    loop = asyncio.get_running_loop()
-    lock = _turns.get(loop)
-    if lock is None:
-        lock = _turns[loop] = asyncio.Lock()
-    await lock.acquire()
-    loop.call_soon(lock.release)
-
-
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()

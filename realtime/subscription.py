@@ -4,22 +4,32 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar
 
-from realtime import cursor, log
+from realtime import cursor, tasks
 from realtime.conf import get_settings
 from realtime.cursor import Position
-from realtime.database import in_database
 from realtime.delivery import Delivery, Shared
 from realtime.exceptions import CursorExpiredError, CursorInvalidError
-from realtime.log import NOTHING
+from realtime.log import NOTHING, Extent
 from realtime.models import Event
+
+BREATH = 32
+"""Deliveries after which the event loop serves others: each may execute an operation, or write to
+a socket."""
 
 S = TypeVar("S", bound=Shared)
 
 
 Shown = tuple[Event, Any]
 """An event, and the value that its field shows for it."""
+
+
+class Entry(NamedTuple):
+    """A place in the log, and what a field shows of its event, if anything."""
+
+    position: Position
+    delivery: Delivery | None
 
 
 class Feed(Protocol):
@@ -103,6 +113,9 @@ class Follower(Protocol):
     def positions(self, topics: Collection[str]) -> dict[str, int]:
         """Return how far the events of these topics were handed out."""
 
+    async def replay(self, feed: Feed, behind: Mapping[str, int]) -> Mapping[str, Sequence[Entry]]:
+        """Return a batch of what follows on these offsets. Raises CursorExpiredError."""
+
     async def leave(self, member: Member[Any]) -> None:
         """Hand out nothing more to this member. Idempotent."""
 
@@ -150,6 +163,8 @@ class Subscription(Member[Delivery]):
             if self._closed:
                 raise StopAsyncIteration
             if self._replayed:
+                if len(self._replayed) % BREATH == 0:
+                    await tasks.turn()
                 return self._deliver(self._replayed.popleft())
             if self._behind:
                 self._behind = False
@@ -184,23 +199,16 @@ class Subscription(Member[Delivery]):
         if not behind:
             self._targets = {}
             return
-        limit = get_settings().read_batch
-        events = await in_database(log.read)(behind, limit=limit)
-        by_topic = log.by_topic(events)
-        for topic, news in by_topic.items():
-            if not log.continues(news, behind[topic]) or self._is_foreign(news[0]):
+        found = await self._hub.replay(self.feed, behind)
+        for topic, entries in found.items():
+            if self._received[topic].epoch not in {"", entries[0].position.epoch}:
                 raise CursorExpiredError(topic)
-        if not events:
-            raise CursorExpiredError(next(iter(behind)))
-        values = await in_database(self.feed.values)(events)
-        self._replayed = self._with(
-            self._replayed, [Delivery(event, value) for event, value in values]
-        )
         # Only now: what fails or is cancelled above is read again.
-        self._read.update((topic, news[-1].offset) for topic, news in by_topic.items())
-
-    def _is_foreign(self, event: Event) -> bool:
-        return self._received[event.topic_id].epoch not in {"", event.topic.epoch}
+        for topic, entries in found.items():
+            self._replayed = self._with(
+                self._replayed, [each.delivery for each in entries if each.delivery is not None]
+            )
+            self._read[topic] = entries[-1].position.offset
 
     def push(self, deliveries: Sequence[Delivery]) -> None:
         """Take what the hub hands out."""
@@ -260,26 +268,26 @@ class Subscription(Member[Delivery]):
         self._wake()
 
 
-def resumed(
-    after: str, heads: Mapping[str, Position], tails: Mapping[str, int]
-) -> Mapping[str, Position]:
-    """Return where a cursor stands in the logs that have these heads and tails.
+def resumed(after: str, extents: Mapping[str, Extent]) -> Mapping[str, Position]:
+    """Return where a cursor stands in logs of these extents.
 
     Raises CursorInvalidError or CursorExpiredError.
     """
     if after == cursor.BEGINNING:
-        return {topic: Position(tails[topic], head.epoch) for topic, head in heads.items()}
+        return {
+            topic: Position(extent.tail, extent.head.epoch) for topic, extent in extents.items()
+        }
     try:
-        positions = cursor.from_text(after, heads)
+        positions = cursor.from_text(after, extents)
     except ValueError:
         raise CursorInvalidError from None
     if positions is None:
-        raise CursorExpiredError(", ".join(sorted(heads)))
+        raise CursorExpiredError(", ".join(sorted(extents)))
     for topic, position in positions.items():
-        head = heads[topic]
+        head, tail = extents[topic]
         # A cursor from before the first event of a topic knows no epoch.
         is_foreign = position.epoch != head.epoch and position != NOTHING
-        if is_foreign or not tails[topic] <= position.offset <= head.offset:
+        if is_foreign or not tail <= position.offset <= head.offset:
             raise CursorExpiredError(topic)
     return positions
 

@@ -1,8 +1,11 @@
-"""Tasks that end."""
+"""Tasks that end, that several wait for, and that take turns."""
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+T = TypeVar("T")
 
 PATIENCE = 1.0
 """Seconds for what a task does in `finally`, before it is cancelled again."""
@@ -22,3 +25,32 @@ async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
         _, waiting = await asyncio.wait(waiting, timeout=PATIENCE)
         for task in waiting:
             task.cancel()
+
+
+async def result(task: asyncio.Task[T]) -> T:
+    """Return the result of a task that others wait for, too: who is cancelled does not end it."""
+    task.add_done_callback(_heed)
+    await asyncio.wait({task})
+    return task.result()
+
+
+def _heed(task: asyncio.Task[Any]) -> None:
+    # Those who wait may all have gone: its exception is nobody's then.
+    if not task.cancelled():
+        task.exception()
+
+
+async def turn() -> None:
+    """Wait until no other turn was begun in this round of the event loop.
+
+    For what thousands may have to do at once: clients are to be heard between.
+    """
+    loop = asyncio.get_running_loop()
+    lock = _turns.get(loop)
+    if lock is None:
+        lock = _turns[loop] = asyncio.Lock()
+    await lock.acquire()
+    loop.call_soon(lock.release)
+
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, transaction
 
+import realtime.replay
 from realtime import doorbell, log
 from realtime.database import in_database
 from realtime.doorbell import broadcast
@@ -114,6 +115,12 @@ async def test_one_batch_is_read_once_for_all(
         await subscription.aclose()
 
 
+@pytest.fixture
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have who is behind read the log, whatever others have just been handed."""
+    monkeypatch.setattr(realtime.replay, "KEEP", 0)
+
+
 class TestSlowReaders:
     async def test_a_reader_that_fell_behind_misses_nothing(
         self, feed: Titles, realtime_settings: Callable[..., None]
@@ -138,7 +145,7 @@ class TestSlowReaders:
             assert await received(slow, 6) == [str(n) for n in range(5, 11)]
 
     async def test_the_texts_that_wait_for_it_are_bounded(
-        self, realtime_settings: Callable[..., None]
+        self, forgetful: None, realtime_settings: Callable[..., None]
     ) -> None:
         class Long(Titles):
             def values(self, events: Sequence[Event]) -> list[Shown]:
@@ -155,7 +162,7 @@ class TestSlowReaders:
             assert feed.reads == reads + 1  # from the log
 
     async def test_an_event_pruned_meanwhile_ends_it(
-        self, feed: Titles, realtime_settings: Callable[..., None]
+        self, feed: Titles, forgetful: None, realtime_settings: Callable[..., None]
     ) -> None:
         realtime_settings(BUFFER_SIZE=1)
         async with subscribed(feed, "a") as slow, subscribed(feed, "a") as quick:

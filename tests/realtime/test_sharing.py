@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from ariadne import ObjectType, make_executable_schema
+from django.db import models
 
+import realtime.replay
 from realtime.asgi import graphql_app
 from realtime.database import in_database
 from realtime.live import LiveSubscriptionType, everyone
@@ -212,6 +214,44 @@ async def test_where_they_began_is_no_difference(library: Library) -> None:
         assert await book.receive() == {"asUser": {"title": "Daedalus"}}
     assert fresh.cursor == resumed.cursor
     assert library.executions == 2
+
+
+async def test_a_crowd_that_comes_back_shares_what_it_missed(library: Library) -> None:
+    await (await library.client("one")).subscribe(READ % "asUser")
+    clients = [await library.client("one") for _ in range(6)]
+    books = [await client.subscribe(READ % "asUser") for client in clients]
+    for client in clients[:3]:
+        await client.cut_off()
+    await write("0")
+    for book in books[3:]:
+        await book.receive()
+    for client in clients[3:]:
+        await client.cut_off()
+    for title in "123":
+        await write(title)
+    for client, book in zip(clients, books, strict=True):
+        await client.connect()
+        await book.resume()
+    for number, book in enumerate(books):
+        titles = "0123" if number < 3 else "123"
+        assert [(await book.receive())["asUser"]["title"] for _ in titles] == [*titles]
+    assert library.executions == 4
+
+
+async def test_who_comes_back_later_gets_the_value_of_then(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(realtime.replay, "KEEP", 0)
+    stays, leaves = [await library.client("one") for _ in range(2)]
+    book, missed = [await client.subscribe(READ % "asUser") for client in (stays, leaves)]
+    await leaves.cut_off()
+    await write("Before")
+    await book.receive()
+    # As raw SQL would: without an event.
+    await in_database(models.QuerySet.update)(Book.objects.all(), title="After")
+    await leaves.connect()
+    await missed.resume()
+    assert (await missed.receive())["asUser"]["title"] == "After"
 
 
 async def test_who_leaves_while_it_executes_leaves_the_others_their_result(
