@@ -73,7 +73,8 @@ class Connection:
         self._closed = False
         self._sending = 0
         """Frames that the socket has not taken yet."""
-        self._heard = asyncio.Event()
+        self._heard: asyncio.Event | None = None
+        """Set by what the client sends, while that is waited for."""
         self._receiving = CancelScope()
 
     async def serve(self) -> None:
@@ -108,7 +109,8 @@ class Connection:
             message = await self._websocket.receive()
             if message["type"] == "websocket.disconnect":
                 return
-            self._heard.set()
+            if self._heard is not None:
+                self._heard.set()
             data = message.get("text")
             await self._act(self._protocol.receive(message["bytes"] if data is None else data))
 
@@ -161,20 +163,22 @@ class Connection:
         await self._act(self._protocol.init_timed_out())
 
     async def _beat(self) -> None:
-        settings = get_settings()
         while True:
-            await asyncio.sleep(settings.keep_alive_interval)
-            self._heard.clear()
-            heartbeat = self._act(self._protocol.heartbeat())
-            if not await _in_time(heartbeat, settings.pong_timeout):  # sending waits for readers
-                await self._act(self._protocol.peer_stalled())
-            elif self._protocol.ANSWERS_HEARTBEAT and not await _in_time(
-                self._heard.wait(), settings.pong_timeout
-            ):
+            await asyncio.sleep(get_settings().keep_alive_interval)
+            await self._check_client()
+
+    async def _check_client(self) -> None:
+        protocol, patience = self._protocol, get_settings().pong_timeout
+        heard = self._heard = asyncio.Event()
+        try:
+            if not await _in_time(self._act(protocol.heartbeat()), patience):
+                await self._act(protocol.peer_stalled())  # sending waits for readers
+            elif protocol.ANSWERS_HEARTBEAT and not await _in_time(heard.wait(), patience):
                 # Who does not read does not see the ping, either, if only that was still taken.
                 stalled = self._sending > 0
-                protocol = self._protocol
                 await self._act(protocol.peer_stalled() if stalled else protocol.peer_silent())
+        finally:
+            self._heard = None
 
     async def _judge(self, payload: Any) -> None:
         answer = None

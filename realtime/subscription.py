@@ -140,8 +140,9 @@ class Subscription(Member[Delivery]):
         self._read: dict[str, int] = {}
         """Up to where the log was read for it."""
         self._received: dict[str, Position] = {}
-        self._live: deque[Delivery] = deque()
-        self._replayed: deque[Delivery] = deque()
+        # Lists, since an empty deque has room for 64: of most subscribers nothing waits.
+        self._live: list[Delivery] = []
+        self._replayed: list[Delivery] = []
         self._targets: dict[str, int] = {}
         self._behind = False
         self._error: Exception | None = None
@@ -165,7 +166,7 @@ class Subscription(Member[Delivery]):
             if self._replayed:
                 if len(self._replayed) % BREATH == 0:
                     await tasks.turn()
-                return self._deliver(self._replayed.popleft())
+                return self._deliver(self._replayed.pop(0))
             if self._behind:
                 self._behind = False
                 self._live.clear()
@@ -173,7 +174,7 @@ class Subscription(Member[Delivery]):
             if self._targets:
                 await self._replay()
             elif self._live:
-                delivery = self._live.popleft()
+                delivery = self._live.pop(0)
                 if delivery.position.offset > self._read[delivery.topic]:
                     self._read[delivery.topic] = delivery.position.offset
                     return self._deliver(delivery)
@@ -245,7 +246,7 @@ class Subscription(Member[Delivery]):
             self._read[topic] = position.offset
         return ()
 
-    def _with(self, waiting: deque[Delivery], news: Iterable[Delivery]) -> deque[Delivery]:
+    def _with(self, waiting: list[Delivery], news: Iterable[Delivery]) -> list[Delivery]:
         if not self.feed.coalesces:
             waiting.extend(news)
             return waiting
@@ -254,7 +255,7 @@ class Subscription(Member[Delivery]):
             about = (delivery.topic, delivery.event.object_id)
             newest.pop(about, None)
             newest[about] = delivery
-        return deque(newest.values())
+        return [*newest.values()]
 
     def fall_behind(self) -> None:
         """Read from the log what was not handed out."""
