@@ -4,7 +4,7 @@ DELIVERIES ?= 1000000
 SEED ?= $(shell date +%s)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-SOURCES := accounts django_project messaging orders realtime tests manage.py
+SOURCES := accounts benchmarks django_project messaging orders realtime tests manage.py
 
 .PHONY: run test faults check format lock graphiql clean
 

@@ -1,0 +1,111 @@
+"""A server that is measured: what it is, and how it is run."""
+
+import http.client
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks import machine
+from tests.harness.service_process import HOST, Service
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build" / "bench"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """One row of the tables."""
+
+    name: str
+    about: str
+    command: Callable[[int], Sequence[str | Path]]
+    """What serves in the foreground on the port that it is given."""
+    path: str = "/graphql/"
+    limit: str = "limit-uvicorn"
+    """The name of the limit that it is compared with."""
+    seed: Sequence[str | Path] = ()
+    """What fills the database, run before each start."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class Server(Service):
+    """A contender that runs on the servers' core, over a database of its own."""
+
+    name = "the server"
+    start_seconds = 60.0
+
+    def __init__(self, contender: Contender, environment: Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        self.contender = contender
+        self._given = environment or {}
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time that the process has used."""
+        return machine.cpu_seconds(self.pid)
+
+    def resident(self) -> int:
+        """Return the bytes of memory that the process has resident."""
+        return machine.resident(self.pid)
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        if self.contender.seed:
+            done = subprocess.run(  # noqa: S603  (commands of this folder)
+                self.contender.seed,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+                **self._surroundings(),
+            )
+            if done.returncode != 0:
+                raise self._error(f"could not be seeded: {done.stdout + done.stderr}")
+
+    def _command(self) -> Sequence[str | Path]:
+        return self.contender.command(self.port)
+
+    def _surroundings(self) -> dict[str, Any]:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.directory),
+            "LC_ALL": "C.UTF-8",
+            "DATABASE_URL": f"sqlite:///{self.directory / 'db.sqlite3'}",
+            **self.contender.environment,
+            **self._given,
+        }
+        core, _ = machine.cores()
+        return {"cwd": ROOT, "env": environment, "preexec_fn": lambda: machine.pin(core)}
+
+    def _answers(self) -> bool:
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=5)
+        try:
+            connection.request("GET", "/fire?date=2030-01-01T00:00:00")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+
+def uvicorn(application: str, python: str | Path = sys.executable) -> Callable[[int], list[str]]:
+    """Return the command of Uvicorn as it is run in production, without access log."""
+    options = (
+        "--ws websockets-sansio --ws-per-message-deflate false --loop uvloop --http httptools"
+        " --no-access-log --log-level warning --timeout-keep-alive 3600"
+    )
+    return lambda port: [
+        *(str(python), "-m", "uvicorn", application, "--host", HOST, "--port", str(port)),
+        *options.split(),
+    ]
+
+
+def daphne(application: str, python: str | Path = sys.executable) -> Callable[[int], list[str]]:
+    """Return the command of Daphne."""
+    return lambda port: [
+        *(str(python), "-m", "daphne", "--bind", HOST, "--port", str(port)),
+        *("--verbosity", "0", application),
+    ]

@@ -1,0 +1,1 @@
+"""What no ASGI application can be cheaper than."""

@@ -1,0 +1,50 @@
+"""The limit: each socket's `send` is kept, and one prebuilt frame is awaited into all.
+
+No GraphQL, no database, no queue, no order, no bound: only what the server itself costs.
+"""
+
+import asyncio
+import json
+import time
+from contextlib import suppress
+from typing import Any
+
+from benchmarks.fire import with_fire
+
+_sends: set[Any] = set()
+
+# As long as the frame that Clew sends, with its cursor.
+_FRAME = (
+    '{"type":"next","id":"1","payload":{"data":{"getOrder":{"state":"UNPAID","date":"%s+00:00",'
+    '"user":{"username":"user_1","email":"user_1@example.org"}}},'
+    '"extensions":{"cursor":"MDAwMDAwMDAwMDAw"}}}'
+)
+
+
+async def _application(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] != "websocket":
+        raise NotImplementedError(scope["type"])
+    await receive()
+    await send({"type": "websocket.accept", "subprotocol": "graphql-transport-ws"})
+    try:
+        while (message := await receive())["type"] == "websocket.receive":
+            match json.loads(message["text"])["type"]:
+                case "connection_init":
+                    await send({"type": "websocket.send", "text": '{"type":"connection_ack"}'})
+                case "subscribe":
+                    _sends.add(send)
+    finally:
+        _sends.discard(send)
+
+
+async def _fire(date: str) -> int:
+    message = {"type": "websocket.send", "text": _FRAME % date}
+    committed = time.monotonic_ns()
+    for send in list(_sends):
+        with suppress(OSError):
+            await send(message)
+    await asyncio.sleep(0)
+    return committed
+
+
+application = with_fire(_application, _fire)

@@ -1,0 +1,1 @@
+"""Clew, as it is."""

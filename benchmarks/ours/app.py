@@ -1,0 +1,26 @@
+"""The project's ASGI application, with a way to ask for an event."""
+
+import time
+from datetime import datetime
+
+from benchmarks.fire import with_fire
+from django_project.asgi import application as project
+from orders.models import Order
+from realtime.database import in_database
+
+# The apps must be ready, which they are by the import of the project.
+from django.db import transaction  # isort: skip
+
+
+def _write(date: str) -> int:
+    committed: list[int] = []
+    with transaction.atomic():
+        # The first of the callbacks, so before the doorbell.
+        transaction.on_commit(lambda: committed.append(time.monotonic_ns()))
+        order = Order.objects.get(pk=1)
+        order.date = datetime.fromisoformat(f"{date}+00:00")
+        order.save()
+    return committed[0]
+
+
+application = with_fire(project, in_database(_write))
