@@ -16,7 +16,8 @@ def main() -> None:
     _, core = machine.cores()
     machine.pin(core)
     for subscribers in arguments.subscribers:
-        results = fanout.measure(contenders, subscribers, rounds=arguments.rounds)
+        pace = fanout.Pace(rounds=arguments.rounds)
+        results = fanout.measure(contenders, subscribers, pace=pace)
         sys.stdout.write(fanout.report(results, f"One event to {subscribers:,} subscribers"))
         sys.stdout.flush()
 

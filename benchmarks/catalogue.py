@@ -2,9 +2,11 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from benchmarks.contender import Contender, daphne, uvicorn
+from benchmarks.environments import PEERS, node, python_of, set_up
 
 _LIMIT = "benchmarks.limits.direct_send:application"
 _OURS = "benchmarks.ours.app:application"
@@ -17,6 +19,23 @@ _CLEW = {
     "ALLOWED_HOSTS": "127.0.0.1",
 }
 _SEED = (sys.executable, "-m", "benchmarks.ours.seed")
+
+
+def _node(peer: str) -> Callable[[int], list[str | Path]]:
+    return lambda port: [node(), PEERS / peer / "server.mjs", str(port)]
+
+
+def _django_peer(peer: str, about: str, python: str | None = None) -> Contender:
+    interpreter = python or python_of(peer)
+    return Contender(
+        name=peer.replace("_", "-"),
+        about=f"{about}, Uvicorn",
+        peer=peer,
+        command=uvicorn(f"benchmarks.peers.{peer}.app:application", interpreter),
+        seed=(interpreter, "-m", "benchmarks.peers.shop.seed"),
+        environment={"DJANGO_SETTINGS_MODULE": "benchmarks.peers.shop.settings"},
+    )
+
 
 _ALL = (
     Contender(
@@ -42,11 +61,31 @@ _ALL = (
         seed=_SEED,
         environment=_CLEW,
     ),
+    Contender(
+        name="mercurius",
+        about="mercurius on Node.js, with its JIT; no database",
+        peer="mercurius",
+        command=_node("mercurius"),
+        environment={"NODE_ENV": "production"},
+    ),
+    Contender(
+        name="graphql-ws",
+        about="graphql-ws and ws on Node.js; no database",
+        peer="graphql_ws",
+        command=_node("graphql_ws"),
+        environment={"NODE_ENV": "production"},
+    ),
+    _django_peer("strawberry", "Strawberry over Channels"),
+    _django_peer("channels_graphql_ws", "DjangoChannelsGraphqlWs"),
+    _django_peer("ariadne", "Ariadne's own handler, Channels and the ORM", sys.executable),
 )
 
 CONTENDERS = {contender.name: contender for contender in _ALL}
 
 
 def chosen(names: Sequence[str]) -> list[Contender]:
-    """Return the contenders of these names; raises KeyError."""
-    return [CONTENDERS[name] for name in names]
+    """Return the contenders of these names, installed; raises KeyError."""
+    contenders = [CONTENDERS[name] for name in names]
+    for contender in contenders:
+        set_up(contender.peer)
+    return contenders

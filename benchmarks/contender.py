@@ -24,6 +24,8 @@ class Contender:
     about: str
     command: Callable[[int], Sequence[str | Path]]
     """What serves in the foreground on the port that it is given."""
+    peer: str = ""
+    """The folder in `benchmarks/peers` that says what is to be installed."""
     path: str = "/graphql/"
     limit: str = "limit-uvicorn"
     """The name of the limit that it is compared with."""

@@ -15,9 +15,19 @@ DOCUMENT = "subscription { getOrder { state date user { username email } } }"
 WARM_UP = 100
 """Subscribers that come first, so that memory is measured without what is loaded once."""
 
-_ROUND_SECONDS = 0.5
 _SETTLED = 0.02
 """Seconds in which a server comes to rest after the last client has an event."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How long to measure."""
+
+    rounds: int = 5
+    seconds: float = 0.5
+    """Of a round; at least one event is sent."""
+    warm_up: float = 1.5
+    """Seconds before the first round, in which Node.js compiles what it runs often."""
 
 
 @dataclass(slots=True)
@@ -38,7 +48,7 @@ def measure(
     contenders: Sequence[Contender],
     subscribers: int,
     *,
-    rounds: int = 5,
+    pace: Pace = Pace(),
     documents: Sequence[str] = (DOCUMENT,),
 ) -> list[Measured]:
     """Measure the servers side by side: all are up, and take turns in each round."""
@@ -48,9 +58,11 @@ def measure(
             stack.enter_context(_crowd(poller, contender, subscribers, documents))
             for contender in contenders
         ]
-        for _ in range(rounds):
+        for _, _, crowd in entered:
+            _events(crowd, pace.warm_up)
+        for _ in range(pace.rounds):
             for measured, server, crowd in entered:
-                _round(poller, measured, server, crowd)
+                _round(poller, measured, server, crowd, pace.seconds)
         return [measured for measured, _, _ in entered]
 
 
@@ -72,17 +84,26 @@ def _crowd(
             yield Measured(contender, subscribers, bytes_each), server, crowd
 
 
-def _round(poller: Poller, measured: Measured, server: Server, crowd: Crowd) -> None:
+def _round(
+    poller: Poller, measured: Measured, server: Server, crowd: Crowd, seconds: float
+) -> None:
     """Send events one after the other, each when the last client has the one before."""
     crowd.event()  # warms the caches of a core that another server had
     poller.idle(_SETTLED)
-    before, events, end = server.cpu_seconds(), 0, monotonic() + _ROUND_SECONDS
-    while monotonic() < end:
-        measured.latencies.append(crowd.event())
-        events += 1
+    before = server.cpu_seconds()
+    latencies = _events(crowd, seconds)
     poller.idle(_SETTLED)
     used = server.cpu_seconds() - before
-    measured.cpu.append(used / (events * measured.subscribers))
+    measured.cpu.append(used / (len(latencies) * measured.subscribers))
+    measured.latencies += latencies
+
+
+def _events(crowd: Crowd, seconds: float) -> list[float]:
+    end = monotonic() + seconds
+    latencies = [crowd.event()]
+    while monotonic() < end:
+        latencies.append(crowd.event())
+    return latencies
 
 
 def report(results: Sequence[Measured], title: str) -> str:

@@ -1,0 +1,1 @@
+"""Ariadne, Channels and the ORM, put together as their documentation says."""

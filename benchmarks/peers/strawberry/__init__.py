@@ -1,0 +1,1 @@
+"""Strawberry over Channels."""

@@ -1,0 +1,12 @@
+"""The benchmarks run; what they measure is for `make bench`."""
+
+from benchmarks.catalogue import chosen
+from benchmarks.workloads.fanout import Pace, measure, report
+
+
+def test_an_event_is_measured_beside_the_limit() -> None:
+    pace = Pace(rounds=1, seconds=0.1, warm_up=0.1)
+    results = measure(chosen(["limit-uvicorn", "ours"]), 20, pace=pace)
+    limit, ours = (result.cpu[0] for result in results)
+    assert 0 < limit < ours
+    assert "limit-uvicorn" in report(results, "One event")
