@@ -2,43 +2,111 @@
 
 import argparse
 import sys
+from collections.abc import Callable, Iterator, Sequence
 
 from benchmarks import machine
-from benchmarks.catalogue import CONTENDERS, chosen
-from benchmarks.workloads import fanout
+from benchmarks.catalogue import CONTENDERS, FOLLOWING, QUERIED, chosen
+from benchmarks.workloads import fanout, http, inboxes, memory, processes, resuming
+
+Arguments = argparse.Namespace
+
+
+def _fanout(arguments: Arguments) -> Iterator[str]:
+    contenders = chosen(arguments.servers or FOLLOWING)
+    pace = fanout.Pace(rounds=arguments.rounds)
+    for subscribers in arguments.subscribers or (100, 1_000, 5_000, 10_000):
+        results = fanout.measure(contenders, subscribers, pace=pace)
+        yield fanout.report(results, f"One event to {subscribers:,} subscribers")
+
+
+def _documents(arguments: Arguments) -> Iterator[str]:
+    contenders = chosen(arguments.servers or FOLLOWING)
+    pace = fanout.Pace(rounds=arguments.rounds)
+    for subscribers in arguments.subscribers or (1_000,):
+        results = fanout.measure(contenders, subscribers, pace=pace, documents=fanout.TEN_DOCUMENTS)
+        title = f"One event to {subscribers:,} subscribers of ten different documents"
+        yield fanout.report(results, title)
+
+
+def _inboxes(arguments: Arguments) -> Iterator[str]:
+    results = inboxes.measure(chosen(arguments.servers or QUERIED), rounds=arguments.rounds)
+    yield inboxes.report(results, f"Messages to {inboxes.INBOXES:,} inboxes, mutation included")
+
+
+def _resuming(arguments: Arguments) -> Iterator[str]:
+    for clients in arguments.subscribers or (1_000,):
+        results = [
+            resuming.measure(contender, clients, 100)
+            for contender in chosen(arguments.servers or ("ours",))
+        ]
+        yield resuming.report(results, f"{clients:,} clients come back, each 100 events behind")
+
+
+def _http(arguments: Arguments) -> Iterator[str]:
+    for name, query in http.OPERATIONS.items():
+        for connections in http.CONNECTIONS:
+            servers = arguments.servers or (*(("limit-uvicorn",) * (name == "{ hello }")), *QUERIED)
+            results = http.measure(chosen(servers), query, connections)
+            yield http.report(results, f"{name} over HTTP, connections: {connections}")
+
+
+def _processes(arguments: Arguments) -> Iterator[str]:
+    [ours] = chosen(("ours",))
+    for subscribers in arguments.subscribers or (1_000,):
+        results = [processes.measure(ours, number, subscribers, 200) for number in (1, 2, 3)]
+        title = f"Events to {subscribers:,} subscribers over PostgreSQL and Redis"
+        yield processes.report(results, title)
+
+
+def _memory(arguments: Arguments) -> Iterator[str]:
+    for connections in arguments.subscribers or (10_000,):
+        results = memory.measure(chosen(arguments.servers or FOLLOWING), connections)
+        yield memory.report(results, f"{connections:,} connections that idle")
+
+
+WORKLOADS: dict[str, Callable[[Arguments], Iterator[str]]] = {
+    "fanout": _fanout,
+    "inboxes": _inboxes,
+    "documents": _documents,
+    "resuming": _resuming,
+    "http": _http,
+    "processes": _processes,
+    "memory": _memory,
+}
 
 
 def main() -> None:
-    """Run one workload and print its table."""
+    """Run workloads, and print each table when it is there."""
     arguments = _arguments()
-    contenders = chosen(arguments.servers)
     machine.allow_connections()
     _, core = machine.cores()
-    machine.pin(core)
-    for subscribers in arguments.subscribers:
-        pace = fanout.Pace(rounds=arguments.rounds)
-        results = fanout.measure(contenders, subscribers, pace=pace)
-        sys.stdout.write(fanout.report(results, f"One event to {subscribers:,} subscribers"))
-        sys.stdout.flush()
+    machine.pin({core})
+    for name in arguments.workloads or WORKLOADS:
+        for text in WORKLOADS[name](arguments):
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
 
 
-def _arguments() -> argparse.Namespace:
+def _arguments() -> Arguments:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("workload", choices=["fanout"])
-    parser.add_argument("--servers", type=_names, default=list(CONTENDERS))
-    parser.add_argument("--subscribers", type=_counts, default=[1_000])
+    parser.add_argument("workloads", nargs="*", metavar="workload", help=", ".join(WORKLOADS))
+    parser.add_argument("--servers", type=_names, help=", ".join(CONTENDERS))
+    parser.add_argument("--subscribers", type=_counts, help="100,1000")
     parser.add_argument("--rounds", type=int, default=5)
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if unknown := set(arguments.workloads) - set(WORKLOADS):
+        parser.error(f"no workload {', '.join(unknown)}; there are {', '.join(WORKLOADS)}")
+    return arguments
 
 
-def _names(text: str) -> list[str]:
+def _names(text: str) -> Sequence[str]:
     names = text.split(",")
     if unknown := set(names) - set(CONTENDERS):
         raise argparse.ArgumentTypeError(f"no {unknown}; there are {', '.join(CONTENDERS)}")
     return names
 
 
-def _counts(text: str) -> list[int]:
+def _counts(text: str) -> Sequence[int]:
     return [int(count) for count in text.split(",")]
 
 

@@ -82,6 +82,12 @@ _ALL = (
 
 CONTENDERS = {contender.name: contender for contender in _ALL}
 
+FOLLOWING = tuple(CONTENDERS)
+"""Those that have the subscription `getOrder`, or something like it."""
+
+QUERIED = ("ours", "ours-daphne", "mercurius", "graphql-ws", "strawberry", "ariadne")
+"""Those that have the queries, `createMessage`, and the subscription `messages`."""
+
 
 def chosen(names: Sequence[str]) -> list[Contender]:
     """Return the contenders of these names, installed; raises KeyError."""

@@ -35,15 +35,27 @@ class Contender:
 
 
 class Server(Service):
-    """A contender that runs on the servers' core, over a database of its own."""
+    """A contender that runs, on the servers' core unless it is not `pinned`.
+
+    Its database is its own, unless the environment names one, which may be `seeded` already.
+    """
 
     name = "the server"
     start_seconds = 60.0
 
-    def __init__(self, contender: Contender, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        contender: Contender,
+        environment: Mapping[str, str] | None = None,
+        *,
+        seeded: bool = False,
+        pinned: bool = True,
+    ) -> None:
         super().__init__()
         self.contender = contender
         self._given = environment or {}
+        self._seeded = seeded
+        self._pinned = pinned
 
     def cpu_seconds(self) -> float:
         """Return the CPU time that the process has used."""
@@ -55,7 +67,7 @@ class Server(Service):
 
     def _prepare(self) -> None:
         super()._prepare()
-        if self.contender.seed:
+        if self.contender.seed and not self._seeded:
             done = subprocess.run(  # noqa: S603  (commands of this folder)
                 self.contender.seed,
                 capture_output=True,
@@ -79,8 +91,9 @@ class Server(Service):
             **self.contender.environment,
             **self._given,
         }
-        core, _ = machine.cores()
-        return {"cwd": ROOT, "env": environment, "preexec_fn": lambda: machine.pin(core)}
+        core, other = machine.cores()
+        cores = {core} if self._pinned else {core, other}
+        return {"cwd": ROOT, "env": environment, "preexec_fn": lambda: machine.pin(cores)}
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=5)

@@ -1,100 +1,112 @@
-"""Many subscribers of one server, and the events that they get."""
+"""Many subscribers of one server, and what they get."""
 
 import re
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from itertools import count
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from benchmarks.poller import Poller
 from benchmarks.trigger import Trigger
 from benchmarks.wire import Client, ServerError
 
+Payload = dict[str, Any]
+"""What a `subscribe` message carries."""
+
 AT_ONCE = 100
 """Connections that are opened together: less than any server lets wait."""
 
-_FAULTS = re.compile(rb'"type":\s*"(?:error|complete)"|"errors":\s*\[\s*[{"]')
-_SECONDS = 120
-"""In which the slowest server must have reached its last client."""
+PATIENCE = 120.0
+"""Seconds in which the slowest server must have reached its last client."""
 
-_dates = (datetime(2030, 1, 1, tzinfo=UTC) + timedelta(seconds=second) for second in count())
+_FAULTS = re.compile(rb'"type":\s*"(?:error|complete)"|"errors":\s*\[\s*[{"]')
 
 
 class Crowd:
-    """Subscribers of `getOrder` on one server; each sees each event once, or it raises."""
+    """Subscribers of one server, and an HTTP connection to it. Owned by who closes it.
+
+    What is delivered holds a marker, by which it is known: a client that gets it twice, or
+    that should not get it at all, ends the run with ServerError.
+    """
 
     def __init__(self, poller: Poller, port: int, path: str) -> None:
-        self._poller = poller
+        self.poller = poller
+        self.clients: list[Client] = []
         self._port = port
-        self._path = path
-        self._clients: list[Client] = []
+        self.path = path
         self._pending: set[int] = set()
         self._marker = b""
         self._live = False
         self._trigger = Trigger(port)
         poller.add(self._trigger)
 
-    def open(self, documents: Sequence[str], subscribers: int) -> None:
-        """Connect so many more subscribers, which take the documents in turn."""
+    def open(self, payloads: Sequence[Payload]) -> None:
+        """Connect one more subscriber for each payload; they are not live yet, perhaps."""
         self._live = False
-        payloads = [{"query": documents[index % len(documents)]} for index in range(subscribers)]
-        self._clients += connect(self._poller, self._port, self._path, payloads, self._receive)
+        self.clients += connect(self.poller, self._port, self.path, payloads, self._receive)
 
-    def settle(self) -> None:
-        """Send events until every subscriber has had the same one: all are live.
+    def settle(self, send: Callable[[float], object]) -> None:
+        """Send something to all until they all have it: then all are live.
 
-        Until then one may come twice: first as the value that a subscription begins with.
+        `send` takes a number of seconds, after which it raises TimeoutError. Until all are
+        live a client may get it twice: first as the value that a subscription begins with.
         """
-        for seconds in (2, 5, 15, _SECONDS):
+        for seconds in (2.0, 5.0, 15.0, PATIENCE):
             try:
-                self.event(seconds)
+                send(seconds)
             except TimeoutError:
-                self._poller.idle(0.5)
+                self.poller.idle(0.5)
             else:
                 self._live = True
                 return
-        raise ServerError(f"{len(self._pending)} of {len(self._clients)} are not live.")
+        raise ServerError(f"{len(self._pending)} of {len(self.clients)} are not live.")
 
-    def event(self, seconds: float = _SECONDS) -> float:
-        """Send one event; return the seconds from its commit until the last client had it."""
-        date = next(_dates).strftime("%Y-%m-%dT%H:%M:%S")
-        self._marker = date.encode()
-        self._pending = {client.fileno() for client in self._clients}
-        self._trigger.get(f"/fire?date={date}")
+    def deliver(
+        self, request: bytes, marker: bytes, to: Collection[Client], seconds: float = PATIENCE
+    ) -> tuple[int, bytes]:
+        """Send an HTTP request, and wait until these clients have the marker.
+
+        Return when the last had it, in monotonic nanoseconds, and the body of the answer.
+        Raises TimeoutError.
+        """
+        self._marker = marker
+        self._pending = {client.fileno() for client in to}
+        self._trigger.send(request)
         try:
-            last = self._poller.gather(self._pending, self._marker, seconds)
+            last = self.poller.gather(self._pending, marker, seconds)
         finally:
-            committed = int(self._trigger.wait(self._poller))
-        return (last - committed) / 1e9
+            body = self._trigger.wait(self.poller)
+        return last, body
 
     def close(self) -> None:
         """Cut all connections."""
-        self._poller.remove(self._trigger)
+        self.poller.remove(self._trigger)
         self._trigger.close()
-        for client in self._clients:
-            self._poller.remove(client)
-            client.close()
-        self._clients = []
+        disconnect(self.poller, self.clients)
+        self.clients = []
 
     def _receive(self, client: Client, payload: bytes) -> None:
-        if _FAULTS.search(payload):
-            raise ServerError(payload.decode(errors="replace"))
+        check(payload)
         if self._marker and self._marker in payload:
             if self._live and client.fileno() not in self._pending:
-                raise ServerError(f"Client {client.index} had an event twice.")
+                raise ServerError(f"Client {client.index} had it twice: {payload!r}")
             self._pending.discard(client.fileno())
+
+
+def check(payload: bytes) -> None:
+    """Raise ServerError when a message tells of an error or of an end."""
+    if _FAULTS.search(payload):
+        raise ServerError(payload.decode(errors="replace"))
 
 
 def connect(
     poller: Poller,
     port: int,
     path: str,
-    payloads: Sequence[dict[str, Any]],
+    payloads: Sequence[Payload],
     receive: Callable[[Client, bytes], None],
     *,
     at_once: int = AT_ONCE,
 ) -> list[Client]:
-    """Return a client for each `subscribe` payload, subscribed though perhaps not live yet."""
+    """Return a client for each payload, subscribed though perhaps not live yet."""
     connected: list[Client] = []
     for start in range(0, len(payloads), at_once):
         batch = []
@@ -110,3 +122,10 @@ def connect(
         connected += batch
         poller.poll()  # the pings of others must not wait for an answer until all are there
     return connected
+
+
+def disconnect(poller: Poller, clients: Collection[Client]) -> None:
+    """Cut the connections of these clients."""
+    for client in clients:
+        poller.remove(client)
+        client.close()

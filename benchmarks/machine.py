@@ -22,9 +22,9 @@ def cores() -> tuple[int, int]:
     return allowed[0], allowed[-1]
 
 
-def pin(core: int) -> None:
-    """Keep this process, and what it starts from now on, to one core."""
-    os.sched_setaffinity(0, {core})
+def pin(cores: set[int]) -> None:
+    """Keep this process, and what it starts from now on, to these cores."""
+    os.sched_setaffinity(0, cores)
 
 
 def allow_connections() -> None:

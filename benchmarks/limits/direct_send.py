@@ -13,6 +13,12 @@ from benchmarks.fire import with_fire
 
 _sends: set[Any] = set()
 
+_HELLO = b'{"data":{"hello":"Hello"}}'
+_HEADERS = [
+    (b"content-type", b"application/json"),
+    (b"content-length", str(len(_HELLO)).encode()),
+]
+
 # As long as the frame that Clew sends, with its cursor.
 _FRAME = (
     '{"type":"next","id":"1","payload":{"data":{"getOrder":{"state":"UNPAID","date":"%s+00:00",'
@@ -22,8 +28,18 @@ _FRAME = (
 
 
 async def _application(scope: Any, receive: Any, send: Any) -> None:
-    if scope["type"] != "websocket":
-        raise NotImplementedError(scope["type"])
+    match scope["type"]:
+        case "websocket":
+            await _keep(receive, send)
+        case "http":
+            await receive()
+            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            await send({"type": "http.response.body", "body": _HELLO})
+        case kind:
+            raise NotImplementedError(kind)  # which says that there is no lifespan
+
+
+async def _keep(receive: Any, send: Any) -> None:
     await receive()
     await send({"type": "websocket.accept", "subprotocol": "graphql-transport-ws"})
     try:

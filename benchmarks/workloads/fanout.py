@@ -4,16 +4,31 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from statistics import median
-from time import monotonic
 
 from benchmarks.contender import Contender, Server
 from benchmarks.crowd import Crowd
+from benchmarks.events import DOCUMENT, events, follow
 from benchmarks.poller import Poller
 from benchmarks.tables import number, percentile, table
 
-DOCUMENT = "subscription { getOrder { state date user { username email } } }"
 WARM_UP = 100
 """Subscribers that come first, so that memory is measured without what is loaded once."""
+
+TEN_DOCUMENTS = tuple(
+    f"subscription {{ getOrder {{ {fields} }} }}"
+    for fields in (
+        "date",
+        "date state",
+        "when: date",
+        "when: date state",
+        "date user { username }",
+        "date user { email }",
+        "date user { username email }",
+        "date state user { username }",
+        "date state user { email }",
+        "state date user { username email }",
+    )
+)
 
 _SETTLED = 0.02
 """Seconds in which a server comes to rest after the last client has an event."""
@@ -55,55 +70,34 @@ def measure(
     with ExitStack() as stack:
         poller = stack.enter_context(closing(Poller()))
         entered = [
-            stack.enter_context(_crowd(poller, contender, subscribers, documents))
+            stack.enter_context(followed(poller, contender, subscribers, documents))
             for contender in contenders
         ]
         for _, _, crowd in entered:
-            _events(crowd, pace.warm_up)
+            events(crowd, pace.warm_up)
         for _ in range(pace.rounds):
             for measured, server, crowd in entered:
-                _round(poller, measured, server, crowd, pace.seconds)
+                before = server.cpu_seconds()
+                latencies = events(crowd, pace.seconds)
+                poller.idle(_SETTLED)
+                used = server.cpu_seconds() - before
+                measured.cpu.append(used / (len(latencies) * subscribers))
+                measured.latencies += latencies
         return [measured for measured, _, _ in entered]
 
 
 @contextmanager
-def _crowd(
+def followed(
     poller: Poller, contender: Contender, subscribers: int, documents: Sequence[str]
 ) -> Iterator[tuple[Measured, Server, Crowd]]:
-    with Server(contender) as server:
-        crowd = Crowd(poller, server.port, contender.path)
-        with closing(crowd):
-            first = min(WARM_UP, subscribers // 2)
-            crowd.open(documents, first)
-            crowd.settle()
-            before = server.resident()
-            crowd.open(documents, subscribers - first)
-            crowd.settle()
-            grown = server.resident() - before
-            bytes_each = grown / (subscribers - first)
-            yield Measured(contender, subscribers, bytes_each), server, crowd
-
-
-def _round(
-    poller: Poller, measured: Measured, server: Server, crowd: Crowd, seconds: float
-) -> None:
-    """Send events one after the other, each when the last client has the one before."""
-    crowd.event()  # warms the caches of a core that another server had
-    poller.idle(_SETTLED)
-    before = server.cpu_seconds()
-    latencies = _events(crowd, seconds)
-    poller.idle(_SETTLED)
-    used = server.cpu_seconds() - before
-    measured.cpu.append(used / (len(latencies) * measured.subscribers))
-    measured.latencies += latencies
-
-
-def _events(crowd: Crowd, seconds: float) -> list[float]:
-    end = monotonic() + seconds
-    latencies = [crowd.event()]
-    while monotonic() < end:
-        latencies.append(crowd.event())
-    return latencies
+    """Run a server with so many live subscribers, whose memory is measured."""
+    with Server(contender) as server, closing(Crowd(poller, server.port, contender.path)) as crowd:
+        first = min(WARM_UP, subscribers // 2)
+        follow(crowd, documents, first)
+        before = server.resident()
+        follow(crowd, documents, subscribers - first)
+        grown = server.resident() - before
+        yield Measured(contender, subscribers, grown / (subscribers - first)), server, crowd
 
 
 def report(results: Sequence[Measured], title: str) -> str:
