@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 SOURCES := accounts benchmarks django_project messaging orders realtime tests manage.py
 
-.PHONY: run test faults check format lock graphiql clean
+.PHONY: run test faults bench check format lock graphiql clean
 
 run: .venv/run .env ## Serve the demo on http://127.0.0.1:8000, PORT=… elsewhere
 	@$(BIN)/python manage.py demo $(PORT)
@@ -17,6 +17,9 @@ test: .venv/dev ## Run all tests
 
 faults: .venv/dev ## Kill everything again and again; DELIVERIES=… SEED=…
 	CLEW_FAULTS=$(DELIVERIES) CLEW_FAULTS_SEED=$(SEED) $(BIN)/python -m pytest tests/faults $(ARGS)
+
+bench: .venv/dev ## Measure beside the limits and the peers; ARGS="fanout --servers ours,limit-uvicorn"
+	$(BIN)/python -m benchmarks $(ARGS)
 
 check: export DEBUG = 1
 check: export SECRET_KEY = check

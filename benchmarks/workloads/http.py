@@ -26,6 +26,8 @@ OPERATIONS = {
 }
 CONNECTIONS = (1, 16, 64)
 
+_PATIENCE = 30
+
 
 @dataclass(slots=True)
 class Measured:
@@ -85,11 +87,15 @@ class _Load:
                 stack.callback(self._poller.remove, trigger)
                 running[trigger] = monotonic()
                 trigger.send(self._message)
-            begin = monotonic()
+            begin = heard = monotonic()
             while running:
-                if not self._poller.poll(30):
+                # Never asleep, as in `Poller.gather`.
+                answered, now = self._poller.poll(), monotonic()
+                if not answered and now - heard > _PATIENCE:
                     raise TimeoutError
-                now = monotonic()
+                if not answered:
+                    continue
+                heard = now
                 for trigger in [trigger for trigger in running if trigger.body is not None]:
                     if not latencies:
                         check(trigger.body or b"")
