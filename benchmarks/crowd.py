@@ -35,8 +35,7 @@ class Crowd:
         self._pending: set[int] = set()
         self._marker = b""
         self._live = False
-        self._trigger = Trigger(port)
-        poller.add(self._trigger)
+        self._trigger = Trigger(poller, port)
 
     def open(self, payloads: Sequence[Payload]) -> None:
         """Connect one more subscriber for each payload; they are not live yet, perhaps."""
@@ -73,12 +72,11 @@ class Crowd:
         try:
             last = self.poller.gather(self._pending, marker, seconds)
         finally:
-            body = self._trigger.wait(self.poller)
+            body = self._trigger.wait()
         return last, body
 
     def close(self) -> None:
         """Cut all connections."""
-        self.poller.remove(self._trigger)
         self._trigger.close()
         disconnect(self.poller, self.clients)
         self.clients = []

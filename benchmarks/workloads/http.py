@@ -82,9 +82,7 @@ class _Load:
         with ExitStack() as stack:
             running: dict[Trigger, float] = {}
             for _ in range(connections):
-                trigger = stack.enter_context(closing(Trigger(self._port)))
-                self._poller.add(trigger)
-                stack.callback(self._poller.remove, trigger)
+                trigger = stack.enter_context(closing(Trigger(self._poller, self._port)))
                 running[trigger] = monotonic()
                 trigger.send(self._message)
             begin = heard = monotonic()

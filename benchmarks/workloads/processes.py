@@ -61,8 +61,7 @@ def measure(contender: Contender, processes: int, subscribers: int, events: int)
             for number in range(processes)
         ]
         poller = stack.enter_context(closing(Poller()))
-        trigger = stack.enter_context(closing(Trigger(servers[0].port)))
-        poller.add(trigger)
+        trigger = stack.enter_context(closing(Trigger(poller, servers[0].port)))
         counter = _Counter()
         for number_of_server, server in enumerate(servers):
             share = len(range(number_of_server, subscribers, processes))
@@ -90,7 +89,7 @@ def _send(
     for _ in range(events):
         message, _ = fire()
         trigger.send(message)
-        trigger.wait(poller, _PATIENCE)
+        trigger.wait(_PATIENCE)
     counter.wait(poller, expected)
 
 

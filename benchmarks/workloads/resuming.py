@@ -63,13 +63,11 @@ def measure(contender: Contender, clients: int, behind: int) -> Measured:
     """Cut a crowd off, send so many events, and let it come back."""
     with Server(contender) as server, closing(Poller()) as poller:
         after = _first_cursor(poller, server.port, contender.path)
-        with closing(Trigger(server.port)) as trigger:
-            poller.add(trigger)
+        with closing(Trigger(poller, server.port)) as trigger:
             for _ in range(behind):
                 message, _ = fire()
                 trigger.send(message)
-                trigger.wait(poller)
-            poller.remove(trigger)
+                trigger.wait()
         crowd = _Crowd(clients, behind)
         payload = {"query": DOCUMENT, "extensions": {"after": after}}
         cpu, memory, begin = server.cpu_seconds(), server.resident(), monotonic()
