@@ -54,7 +54,8 @@ class Crowd:
             except TimeoutError:
                 self.poller.idle(0.5)
             else:
-                self._live = True
+                # What some have had only as that value still comes to them as an event.
+                self._live, self._marker = True, b""
                 return
         raise ServerError(f"{len(self._pending)} of {len(self.clients)} are not live.")
 

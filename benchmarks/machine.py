@@ -9,6 +9,7 @@ from pathlib import Path
 CONNECTIONS = 120_000
 """Files that the client may hold: eleven servers with 10,000 connections each."""
 
+_OTHER_FILES = 500
 _PAGE = resource.getpagesize()
 
 
@@ -36,6 +37,11 @@ def allow_connections() -> None:
         except (ValueError, OSError):
             continue  # only root may raise the hard limit
         return
+
+
+def connections() -> int:
+    """Return how many connections this process may hold."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _OTHER_FILES
 
 
 def cpu_seconds(pid: int) -> float:

@@ -5,6 +5,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from statistics import median
 
+from benchmarks import machine
 from benchmarks.contender import Contender, Server
 from benchmarks.crowd import Crowd
 from benchmarks.events import DOCUMENT, events, follow
@@ -66,7 +67,21 @@ def measure(
     pace: Pace = Pace(),
     documents: Sequence[str] = (DOCUMENT,),
 ) -> list[Measured]:
-    """Measure the servers side by side: all are up, and take turns in each round."""
+    """Measure the servers side by side: all are up, and take turns in each round.
+
+    As many at once as this process may hold the connections of; then the next.
+    """
+    at_once = max(1, machine.connections() // subscribers)
+    results = []
+    for start in range(0, len(contenders), at_once):
+        together = contenders[start : start + at_once]
+        results += _measure(together, subscribers, pace, documents)
+    return results
+
+
+def _measure(
+    contenders: Sequence[Contender], subscribers: int, pace: Pace, documents: Sequence[str]
+) -> list[Measured]:
     with ExitStack() as stack:
         poller = stack.enter_context(closing(Poller()))
         entered = [
