@@ -16,7 +16,7 @@ from realtime.database import in_database
 from realtime.delivery import Shared
 from realtime.exceptions import CursorExpiredError, LoadError
 from realtime.gathering import Gathered
-from realtime.loading import ByTopic, Loader
+from realtime.loading import Batch, Loader
 from realtime.replay import Replays
 from realtime.subscription import BREATH, Broadcasts, Entry, Feed, Member, Subscription, resumed
 
@@ -265,20 +265,15 @@ class Hub:
             else:
                 behind[topic] = followed, followed.position
         positions = {topic: position for topic, (_, position) in behind.items()}
+        feeds = {topic: {*followed.subscriptions} for topic, (followed, _) in behind.items()}
         limit = get_settings().read_batch
-        events = await in_database(log.read)(positions, limit=limit)
-        by_topic = log.by_topic(events)
-        feeds = {topic: tuple(followed.subscriptions) for topic, (followed, _) in behind.items()}
-        loaded = await self._loader.load(by_topic, feeds)
-        for feed, values in loaded.items():
-            if not isinstance(values, LoadError):
-                for topic, deliveries in values.items():
-                    self._replays.keep(feed, by_topic[topic], deliveries)
-        handing_out: list[tuple[_Followed, str]] = []
+        batch = await in_database(self._loader.read)(positions, feeds, limit=limit)
+        self._keep(batch)
+        news_of: list[tuple[str, _Followed]] = []
         for topic, (followed, position) in behind.items():
             if self._followed.get(topic) is not followed:
                 continue
-            news = by_topic.get(topic, [])
+            news = batch.events.get(topic, [])
             if not log.continues(news, position) or (
                 news and followed.epoch not in {"", news[0].topic.epoch}
             ):
@@ -287,40 +282,46 @@ class Hub:
             if news:
                 followed.position, followed.epoch = news[-1].offset, news[-1].topic.epoch
                 Hub.handed_out += len(news)
-                handing_out.append((followed, topic))
-            elif len(events) < limit:
+                news_of.append((topic, followed))
+            elif not batch.is_full:
                 followed.heard = position  # told of what the log does not hold
             if followed.heard <= (followed.position or 0):
                 self._behind.discard(topic)
         if self._behind:
             self._wake.set()
-        await self._hand_out(handing_out, loaded)
+        await self._hand_out(batch, news_of, feeds)
+
+    def _keep(self, batch: Batch) -> None:
+        for feed, shown in batch.shown.items():
+            if not isinstance(shown, LoadError):
+                for topic, deliveries in shown.items():
+                    self._replays.keep(feed, batch.events[topic], deliveries)
 
     async def _hand_out(
         self,
-        topics: Sequence[tuple[_Followed, str]],
-        loaded: Mapping[Feed, ByTopic | LoadError],
+        batch: Batch,
+        news_of: Sequence[tuple[str, _Followed]],
+        feeds: Mapping[str, Collection[Feed]],
     ) -> None:
-        """Give the members of these topics what was loaded, with a breath between.
+        """Give the members of these topics what was loaded for their fields, with breaths between.
 
         Who comes meanwhile has read a head that is beyond it, or reads it from the log:
         the positions stand already where they will be.
         """
         handed = 0
-        for followed, topic in topics:
+        for topic, followed in news_of:
             for feed, members in [*followed.subscriptions.items()]:
-                match loaded.get(feed):
-                    case LoadError() as error:
-                        for subscription in [*members]:
-                            subscription.fail(error)
-                    case None:
-                        pass
-                    case values if deliveries := values.get(topic):
-                        for subscription in [*members]:
-                            subscription.push(deliveries)
-                            handed += 1
-                            if handed % BREATH == 1:  # the first executes it for the others
-                                await asyncio.sleep(0)
+                shown = batch.shown.get(feed, {})
+                for subscription in [*members]:
+                    if feed not in feeds[topic]:  # nobody had the field when this was read
+                        subscription.fall_behind()
+                    elif isinstance(shown, LoadError):
+                        subscription.fail(shown)
+                    elif deliveries := shown.get(topic):
+                        subscription.push(deliveries)
+                        handed += 1
+                        if handed % BREATH == 1:  # the first executes it for the others
+                            await asyncio.sleep(0)
 
 
 _running: dict[asyncio.AbstractEventLoop, Hub] = {}

@@ -1,13 +1,14 @@
-"""What the fields show of a batch of events, loaded once for all their subscribers."""
+"""What the log holds beyond some offsets and what the fields show of it, for all subscribers."""
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from secrets import token_hex
+from typing import NamedTuple
 
 from django.db import InterfaceError, OperationalError
 
-from realtime.database import in_database
+from realtime import log
 from realtime.delivery import Delivery
 from realtime.exceptions import LoadError
 from realtime.models import Event
@@ -18,30 +19,44 @@ logger = logging.getLogger("realtime.loading")
 ByTopic = Mapping[str, Sequence[Delivery]]
 
 
+class Batch(NamedTuple):
+    """One read of the log."""
+
+    events: Mapping[str, Sequence[Event]]
+    """By topic."""
+    is_full: bool
+    """Whether there may be more."""
+    shown: Mapping[Feed, ByTopic | LoadError]
+    """What each field shows of the events of its topics; of a field that fails, the error."""
+
+
 class Loader:
-    """Loads the values of the fields that follow some topics."""
+    """Reads the log, and loads the values of the fields that follow it."""
 
     def __init__(self) -> None:
         self._suspect: Feed | None = None
         """The field that last failed with an error of the database, be it that which is away."""
 
-    async def load(
-        self, news: Mapping[str, Sequence[Event]], feeds: Mapping[str, Iterable[Feed]]
-    ) -> dict[Feed, ByTopic | LoadError]:
-        """Return the deliveries of each field, by topic; of a field that fails, the error.
+    def read(
+        self, after: Mapping[str, int], feeds: Mapping[str, Collection[Feed]], *, limit: int
+    ) -> Batch:
+        """Read what lies beyond these offsets, and load it for the fields of each topic.
 
-        `news` and `feeds` are the events and the fields of each topic. Raises
-        OperationalError and InterfaceError when the database may be away.
+        Runs in a database thread: one hop for all. Raises OperationalError and
+        InterfaceError when the database may be away.
         """
+        events = log.read(after, limit=limit)
+        by_topic = log.by_topic(events)
         wanted: dict[Feed, list[Event]] = defaultdict(list)
-        for topic, events in news.items():
-            for feed in feeds.get(topic, ()):
-                wanted[feed] += events
-        return {feed: await self._values(feed, events) for feed, events in wanted.items()}
+        for topic, news in by_topic.items():
+            for feed in feeds[topic]:
+                wanted[feed] += news
+        shown = {feed: self._values(feed, news) for feed, news in wanted.items()}
+        return Batch(by_topic, len(events) == limit, shown)
 
-    async def _values(self, feed: Feed, events: Sequence[Event]) -> ByTopic | LoadError:
+    def _values(self, feed: Feed, events: Sequence[Event]) -> ByTopic | LoadError:
         try:
-            values = await in_database(feed.values)(events)
+            values = feed.values(events)
         except Exception as error:
             is_database = isinstance(error, OperationalError | InterfaceError)
             if is_database and feed is not self._suspect:
