@@ -91,7 +91,10 @@ class Connection:
                 await self._receive()
         finally:
             _open.discard(self)
-            await tasks.end(self._tasks)
+            try:
+                await tasks.turn()  # thousands may leave at once
+            finally:
+                await tasks.end(self._tasks)
             await self._tell(self._handler.on_disconnect)
 
     async def drain(self, *, after: float, patience: float) -> None:

@@ -4,8 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
 
+from realtime import tasks
 from realtime.cursor import Position
 from realtime.models import Event
+
+
+class DisownedError(Exception):
+    """What was made is not what the key stands for: its maker has changed meanwhile."""
 
 
 class Shared:
@@ -15,29 +20,41 @@ class Shared:
     result, the others take it.
     """
 
-    __slots__ = ("_making", "results", "value")
+    __slots__ = ("_making", "results", "results_weight", "value")
 
     def __init__(self, value: Any) -> None:
         self.value = value
         self.results: dict[Hashable, str] = {}
-        self._making: dict[Hashable, asyncio.Future[None]] = {}
+        self.results_weight = 0
+        """Characters of the results."""
+        self._making: dict[Hashable, asyncio.Future[Exception | None]] = {}
 
-    async def result(self, key: Hashable, make: Callable[["Shared"], Awaitable[str]]) -> str:
-        """Return the result under a key, made by whoever asks first."""
+    async def result(self, key: Hashable, make: Callable[[], Awaitable[str]]) -> str:
+        """Return the result under a key, made by whoever asks first. Raises what making it does."""
         while (result := self.results.get(key)) is None:
             if (making := self._making.get(key)) is None:
                 return await self._make(key, make)
-            # If its maker fails or is cancelled, the next makes it.
             await asyncio.wait({making})
+            await tasks.turn()  # thousands may have waited
+            if error := making.result():
+                raise error
+            # There is a result, or its maker was cancelled or has changed: the next makes it.
         return result
 
-    async def _make(self, key: Hashable, make: Callable[["Shared"], Awaitable[str]]) -> str:
+    async def _make(self, key: Hashable, make: Callable[[], Awaitable[str]]) -> str:
         making = self._making[key] = asyncio.get_running_loop().create_future()
+        failed: Exception | None = None
         try:
-            self.results[key] = result = await make(self)
+            self.results[key] = result = await make()
+        except DisownedError:
+            raise
+        except Exception as error:
+            failed = error
+            raise
         finally:
             del self._making[key]
-            making.set_result(None)
+            making.set_result(failed)
+        self.results_weight += len(result)
         return result
 
 

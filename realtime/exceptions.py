@@ -3,6 +3,7 @@
 RealtimeError
 ├── CursorExpiredError    the log cannot be replayed whole from the asked position
 ├── CursorInvalidError    what the client gave as a cursor is none
+├── TopicNameError        what a field named as a topic cannot be one
 ├── LoadError             a live field could not load what it shows
 └── ForeignDatabaseError  a published model was written to a database that has not the log
 """
@@ -31,6 +32,17 @@ class CursorInvalidError(RealtimeError, GraphQLError):
 
     def __init__(self, reason: str = "This is no cursor: give one as it was received.") -> None:
         GraphQLError.__init__(self, reason, extensions={"code": "CURSOR_INVALID"})
+
+
+class TopicNameError(RealtimeError, GraphQLError):
+    """Refuse a name that no topic can have: it is made of what a client has sent."""
+
+    def __init__(self) -> None:
+        GraphQLError.__init__(
+            self,
+            "This names no topic: names are text of 1 to 200 characters, without NUL.",
+            extensions={"code": "BAD_USER_INPUT"},
+        )
 
 
 class LoadError(RealtimeError, GraphQLError):

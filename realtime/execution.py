@@ -121,7 +121,7 @@ async def _subscribe(
         raise _refused(handler, executor)
     extensions = data.get("extensions") or {}
     confirm = extensions.get("confirm") is True
-    operation = operation_of(handler, executor, data)
+    operation = operation_of(handler, document, executor, data)
     events = await _source(handler, executor, extensions.get("after"))
     if isinstance(events, LiveStream):
         return LiveResults(handler, executor, events, operation, confirm=confirm)

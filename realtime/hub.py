@@ -6,6 +6,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from time import monotonic
 from typing import Any, ClassVar
 
@@ -14,9 +15,10 @@ from realtime.conf import get_settings
 from realtime.cursor import Position
 from realtime.database import in_database
 from realtime.delivery import Shared
-from realtime.exceptions import CursorExpiredError, LoadError
+from realtime.exceptions import CursorExpiredError, LoadError, TopicNameError
 from realtime.gathering import Gathered
 from realtime.loading import Batch, Loader
+from realtime.models import is_topic_name
 from realtime.replay import Replays
 from realtime.subscription import BREATH, Broadcasts, Entry, Feed, Member, Subscription, resumed
 
@@ -47,11 +49,15 @@ class Hub:
     def __init__(self) -> None:
         self._followed: dict[str, _Followed] = {}
         self._listeners: dict[str, set[Broadcasts]] = {}
+        self._members: set[Member[Any]] = set()
+        """All who have not left, also those whose topics have expired."""
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._sweep_at = 0.0
         self._behind: set[str] = set()
         """The topics of which more was heard than handed out."""
+        self._served: set[str] = set()
+        """Those of them that had their turn, while there is too much for one."""
         self._loader = Loader()
         self._replays = Replays()
         self._heads = Gathered(log.heads)
@@ -67,9 +73,11 @@ class Hub:
     ) -> Subscription:
         """Return a live subscription: every event committed from now on will reach it.
 
-        With `after`, a cursor, every event since then. Raises CursorInvalidError or
-        CursorExpiredError.
+        With `after`, a cursor, every event since then. Raises CursorInvalidError,
+        CursorExpiredError or TopicNameError.
         """
+        if not all(map(is_topic_name, topics)):
+            raise TopicNameError  # here, since look-ups of many go together
         subscription = Subscription(self, topics, feed)
         self._join(subscription)
         try:
@@ -95,6 +103,7 @@ class Hub:
         """Return the ephemeral broadcasts of a topic from now on."""
         listener = Broadcasts(self, topic)
         self._listeners.setdefault(topic, set()).add(listener)
+        self._members.add(listener)
         self._start()
         return listener
 
@@ -113,12 +122,13 @@ class Hub:
 
     async def leave(self, member: Member[Any]) -> None:
         """Hand out nothing more to this member, and rest when it was the last. Idempotent."""
+        self._members.discard(member)
         match member:
             case Subscription():
                 self._unfollow(member)
             case Broadcasts():
                 self._ignore(member)
-        if not self._tasks or self._followed or self._listeners:
+        if not self._tasks or self._members:
             return
         running, self._tasks = self._tasks, []
         _running.pop(asyncio.get_running_loop(), None)
@@ -128,6 +138,7 @@ class Hub:
             await each.aclose()
 
     def _join(self, subscription: Subscription) -> None:
+        self._members.add(subscription)
         for topic in subscription.topics:
             followed = self._followed.setdefault(topic, _Followed())
             followed.subscriptions.setdefault(subscription.feed, set()).add(subscription)
@@ -160,8 +171,10 @@ class Hub:
             if topic in self._followed
         }
 
-    async def replay(self, feed: Feed, behind: Mapping[str, int]) -> Mapping[str, Sequence[Entry]]:
-        """Return a batch of what follows on these offsets. Raises CursorExpiredError."""
+    async def replay(
+        self, feed: Feed, behind: Mapping[str, Position]
+    ) -> Mapping[str, Sequence[Entry]]:
+        """Return a batch of what follows on these positions. Raises CursorExpiredError."""
         return await self._replays.read(feed, behind)
 
     def _begin(self, heads: Mapping[str, Position]) -> None:
@@ -197,11 +210,13 @@ class Hub:
             self._behind.add(topic)
             self._wake.set()
 
-    def _expire(self, topic: str) -> None:
+    async def _expire(self, topic: str) -> None:
         """End the subscriptions of a topic whose log does not go on from where they stand."""
-        for members in self._followed.pop(topic).subscriptions.values():
-            for subscription in members:
-                subscription.fail(CursorExpiredError(topic))
+        subscriptions = self._followed.pop(topic).subscriptions
+        for number, subscription in enumerate(chain(*subscriptions.values())):
+            subscription.fail(CursorExpiredError(topic))
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
 
     async def _follow(self) -> None:
         """Hand out what the doorbell tells of, and sweep for what it did not tell of."""
@@ -247,7 +262,7 @@ class Hub:
             if self._followed.get(topic) is not followed:
                 continue
             if head.offset < position.offset or followed.epoch not in {"", head.epoch}:
-                self._expire(topic)
+                await self._expire(topic)
             else:
                 followed.epoch = head.epoch
                 self._note(topic, followed, head.offset)
@@ -258,7 +273,7 @@ class Hub:
         One batch a round, so that a busy topic starves no other.
         """
         behind: dict[str, tuple[_Followed, int]] = {}
-        for topic in self._behind.copy():
+        for topic in self._behind - self._served or self._behind.copy():
             followed = self._followed.get(topic)
             if followed is None or followed.position is None:
                 self._behind.discard(topic)
@@ -268,6 +283,8 @@ class Hub:
         feeds = {topic: {*followed.subscriptions} for topic, (followed, _) in behind.items()}
         limit = get_settings().read_batch
         batch = await in_database(self._loader.read)(positions, feeds, limit=limit)
+        # A read that is full may have had no room for other topics: these come first.
+        self._served = self._served | batch.events.keys() if batch.is_full else set()
         self._keep(batch)
         news_of: list[tuple[str, _Followed]] = []
         for topic, (followed, position) in behind.items():
@@ -277,7 +294,7 @@ class Hub:
             if not log.continues(news, position) or (
                 news and followed.epoch not in {"", news[0].topic.epoch}
             ):
-                self._expire(topic)
+                await self._expire(topic)
                 continue
             if news:
                 followed.position, followed.epoch = news[-1].offset, news[-1].topic.epoch
@@ -308,20 +325,24 @@ class Hub:
         Who comes meanwhile has read a head that is beyond it, or reads it from the log:
         the positions stand already where they will be.
         """
-        handed = 0
+        first, handed = True, 0
         for topic, followed in news_of:
             for feed, members in [*followed.subscriptions.items()]:
                 shown = batch.shown.get(feed, {})
                 for subscription in [*members]:
                     if feed not in feeds[topic]:  # nobody had the field when this was read
                         subscription.fall_behind()
+                        handed += 1
                     elif isinstance(shown, LoadError):
                         subscription.fail(shown)
+                        handed += 1
                     elif deliveries := shown.get(topic):
                         subscription.push(deliveries)
-                        handed += 1
-                        if handed % BREATH == 1:  # the first executes it for the others
-                            await asyncio.sleep(0)
+                        handed += len(deliveries)
+                    if handed >= BREATH or (first and handed):
+                        # The very first executes it for the others.
+                        first, handed = False, 0
+                        await asyncio.sleep(0)
 
 
 _running: dict[asyncio.AbstractEventLoop, Hub] = {}

@@ -42,3 +42,14 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.topic_id}:{self.offset} {self.kind} {self.object_id}"
+
+
+def is_topic_name(name: object) -> bool:
+    """Tell whether the databases can hold a name."""
+    if not isinstance(name, str) or not 0 < len(name) <= 200 or "\0" in name:
+        return False
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # half a surrogate pair
+        return False
+    return True

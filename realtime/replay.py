@@ -5,7 +5,6 @@ import contextvars
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from time import monotonic
-from typing import NamedTuple
 
 from realtime import log, tasks
 from realtime.conf import get_settings
@@ -29,13 +28,19 @@ Key = tuple[Feed, str, int]
 """Field, topic and offset."""
 
 
-class _Kept(NamedTuple):
-    entry: Entry
-    since: float
+class _Kept:
+    __slots__ = ("entry", "since", "weight")
 
-    @property
-    def weight(self) -> int:
-        return self.entry.delivery.weight if self.entry.delivery else 0
+    def __init__(self, entry: Entry, since: float) -> None:
+        self.entry = entry
+        self.since = since
+        self.weight = 0
+
+    def weigh(self) -> int:
+        """Return by how much it has grown."""
+        delivery, before = self.entry.delivery, self.weight
+        self.weight = delivery.weight + delivery.results_weight if delivery else 0
+        return self.weight - before
 
 
 class Replays:
@@ -48,10 +53,14 @@ class Replays:
     def __init__(self) -> None:
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()
         self._weight = 0
+        self._latest: list[Key] = []
+        """Those of which results may still be made."""
         self._reading: dict[object, asyncio.Task[Mapping[str, Sequence[Entry]]]] = {}
 
-    async def read(self, feed: Feed, behind: Mapping[str, int]) -> Mapping[str, Sequence[Entry]]:
-        """Return what follows on these offsets, a batch at most, of each topic without a hole.
+    async def read(
+        self, feed: Feed, behind: Mapping[str, Position]
+    ) -> Mapping[str, Sequence[Entry]]:
+        """Return what follows on these positions, a batch at most, of each topic without a hole.
 
         Raises CursorExpiredError where the log does not go on from there.
         """
@@ -74,17 +83,19 @@ class Replays:
         shown = {(each.topic, each.position.offset): each for each in deliveries}
         entries: dict[str, list[Entry]] = {}
         now = monotonic()
+        latest = []
         for event in events:
             position = Position(event.offset, event.topic.epoch)
             key = (feed, event.topic_id, event.offset)
             kept = self._kept.get(key)
             if kept is None or kept.entry.position != position:
-                entry = Entry(position, shown.get((event.topic_id, event.offset)))
-                kept = _Kept(entry, now)
                 self._forget(key)
-                self._kept[key] = kept
-                self._weight += kept.weight
+                entry = Entry(position, shown.get((event.topic_id, event.offset)))
+                kept = self._kept[key] = _Kept(entry, now)
+                latest.append(key)
             entries.setdefault(event.topic_id, []).append(kept.entry)
+        self._weigh(self._latest + latest)
+        self._latest = latest
         self.forget()
         return entries
 
@@ -102,28 +113,40 @@ class Replays:
         """End what is being read. Idempotent."""
         await tasks.end(self._reading.values())
 
+    def _weigh(self, keys: Iterable[Key]) -> None:
+        self._weight += sum(self._kept[key].weigh() for key in keys if key in self._kept)
+
     def _forget(self, key: Key) -> None:
         if (kept := self._kept.pop(key, None)) is not None:
             self._weight -= kept.weight
 
-    def _following(self, feed: Feed, behind: Mapping[str, int]) -> dict[str, list[Entry]]:
+    def _following(self, feed: Feed, behind: Mapping[str, Position]) -> dict[str, list[Entry]]:
         self.forget()
         found: dict[str, list[Entry]] = {}
-        for topic, offset in behind.items():
+        for topic, (offset, epoch) in behind.items():
+            entries: list[Entry] = []
             while (kept := self._kept.get((feed, topic, offset + 1))) is not None:
-                found.setdefault(topic, []).append(kept.entry)
+                if kept.entry.position.epoch != epoch:
+                    break  # of a log that was rebuilt
+                entries.append(kept.entry)
                 offset += 1
+            if entries:
+                found[topic] = entries
         return found
 
-    async def _read(self, feed: Feed, behind: Mapping[str, int]) -> Mapping[str, Sequence[Entry]]:
+    async def _read(
+        self, feed: Feed, behind: Mapping[str, Position]
+    ) -> Mapping[str, Sequence[Entry]]:
+        offsets = {topic: position.offset for topic, position in behind.items()}
+
         def read() -> tuple[list[Event], list[Shown]]:
-            events = log.read(behind, limit=get_settings().read_batch)
+            events = log.read(offsets, limit=get_settings().read_batch)
             return events, feed.values(events)
 
         events, values = await in_database(read)()
         by_topic = log.by_topic(events)
         for topic, news in by_topic.items():
-            if not log.continues(news, behind[topic]):
+            if not log.continues(news, offsets[topic]):
                 raise CursorExpiredError(topic)
         if not events:
             raise CursorExpiredError(next(iter(behind)))

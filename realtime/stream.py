@@ -7,6 +7,7 @@ from weakref import WeakValueDictionary
 
 from ariadne.asgi.handlers.base import GraphQLHandlerBase
 from graphql import (
+    DocumentNode,
     ExecutionResult,
     Executor,
     FieldNode,
@@ -19,13 +20,14 @@ from graphql import (
 )
 
 from realtime import tasks
-from realtime.delivery import Shared
+from realtime.delivery import DisownedError, Shared
+from realtime.eager import Unfinished
 from realtime.encoding import encoded, encoded_text
 from realtime.errors import RequestError, fault, is_outage, reported
 from realtime.exceptions import LoadError
 from realtime.live import LiveStream
 
-Sink = Callable[[str], Awaitable[None] | None]
+Sink = Callable[[str], Unfinished | None]
 """Takes a result; returns what is to be awaited before the next, if anything is."""
 
 
@@ -150,9 +152,18 @@ class LiveResults(Stream):
         shared = await self._values.shared()
         scope = self._values.scope()
         if scope is None:
+            return self._addressed(await self._execute(shared))
+
+        async def make() -> str:
             result = await self._execute(shared)
-        else:
-            result = await shared.result((self._operation, scope), self._execute)
+            if self._values.scope() != scope:  # who is asking has become another meanwhile
+                raise DisownedError
+            return result
+
+        try:
+            result = await shared.result((self._operation, scope), make)
+        except DisownedError:
+            result = await self._execute(shared)
         return self._addressed(result)
 
     def _take(self, shared: Shared) -> bool:
@@ -202,13 +213,16 @@ _operations: WeakValueDictionary[Hashable, _Operation] = WeakValueDictionary()
 
 
 def operation_of(
-    handler: GraphQLHandlerBase, executor: Executor[Any], data: dict[str, Any]
+    handler: GraphQLHandlerBase,
+    document: DocumentNode,
+    executor: Executor[Any],
+    data: dict[str, Any],
 ) -> Hashable:
     """Return what is the same for operations that differ in nothing but where they begin."""
     variables = dict(data.get("variables") or {})
     if (name := _cursor_variable(executor)) is not None:
         variables.pop(name, None)
-    return handler, data["query"], data.get("operationName"), encoded(sorted(variables.items()))
+    return handler, document, data.get("operationName"), encoded(sorted(variables.items()))
 
 
 def _cursor_variable(executor: Executor[Any]) -> str | None:

@@ -3,13 +3,14 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from realtime import cursor, tasks
 from realtime.conf import get_settings
 from realtime.cursor import Position
 from realtime.delivery import Delivery, Shared
+from realtime.eager import Unfinished
 from realtime.exceptions import CursorExpiredError, CursorInvalidError
 from realtime.log import NOTHING, Extent
 from realtime.models import Event
@@ -60,7 +61,7 @@ class Member(ABC, Generic[S]):
         self._closed = False
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None
-        self._unfinished: Awaitable[None] | None = None
+        self._unfinished: Unfinished | None = None
 
     @property
     @abstractmethod
@@ -86,12 +87,17 @@ class Member(ABC, Generic[S]):
     async def _wait(self) -> None:
         # Barer than an asyncio.Event: this is done once per subscriber and event.
         self._waiter = self._loop.create_future()
-        await self._waiter
+        try:
+            await self._waiter
+        except asyncio.CancelledError:
+            if self._unfinished is None:
+                raise
+            self._unfinished.cancel()
         if self._unfinished is not None:
             unfinished, self._unfinished = self._unfinished, None
             await unfinished
 
-    def finish(self, unfinished: Awaitable[None]) -> None:
+    def finish(self, unfinished: Unfinished) -> None:
         """Have the reader, who waits, await what its taker has begun."""
         self._unfinished = unfinished
         self._wake()
@@ -113,8 +119,10 @@ class Follower(Protocol):
     def positions(self, topics: Collection[str]) -> dict[str, int]:
         """Return how far the events of these topics were handed out."""
 
-    async def replay(self, feed: Feed, behind: Mapping[str, int]) -> Mapping[str, Sequence[Entry]]:
-        """Return a batch of what follows on these offsets. Raises CursorExpiredError."""
+    async def replay(
+        self, feed: Feed, behind: Mapping[str, Position]
+    ) -> Mapping[str, Sequence[Entry]]:
+        """Return a batch of what follows on these positions. Raises CursorExpiredError."""
 
     async def leave(self, member: Member[Any]) -> None:
         """Hand out nothing more to this member. Idempotent."""
@@ -134,8 +142,8 @@ class Subscription(Member[Delivery]):
 
     def __init__(self, hub: Follower, topics: Collection[str], feed: Feed) -> None:
         super().__init__(hub)
-        Subscription.live += 1
         self.topics = frozenset(topics)
+        Subscription.live += 1
         self.feed = feed
         self._read: dict[str, int] = {}
         """Up to where the log was read for it."""
@@ -193,7 +201,7 @@ class Subscription(Member[Delivery]):
     async def _replay(self) -> None:
         """Read a batch of what the log holds between here and where the hub stood."""
         behind = {
-            topic: self._read[topic]
+            topic: Position(self._read[topic], self._received[topic].epoch)
             for topic, end in self._targets.items()
             if self._read[topic] < end
         }

@@ -28,9 +28,13 @@ async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
 
 
 async def result(task: asyncio.Task[T]) -> T:
-    """Return the result of a task that others wait for, too: who is cancelled does not end it."""
+    """Return the result of a task that others wait for, too, to one of them after another.
+
+    Who is cancelled does not end it.
+    """
     task.add_done_callback(_heed)
     await asyncio.wait({task})
+    await turn()
     return task.result()
 
 

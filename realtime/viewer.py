@@ -38,7 +38,32 @@ class ViewerMiddleware:
     async def _identify(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["user"] = AnonymousUser()
         if settings.SESSION_COOKIE_NAME in scope["cookies"]:
+            session = scope["session"]
+            if scope["type"] == "websocket":
+                session = _AsItIs(session)
             # All that Django's function asks of a request is the session.
-            request: Any = SimpleNamespace(session=scope["session"])
+            request: Any = SimpleNamespace(session=session)
             scope["user"] = await in_database(get_user)(request)
         await self._app(scope, receive, send)
+
+
+class _AsItIs:
+    """A session that `get_user` cannot renew: over a WebSocket nobody would learn its new name."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def __getitem__(self, key: str) -> Any:
+        return self._session[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        pass
+
+    def get(self, key: str) -> Any:
+        return self._session.get(key)
+
+    def cycle_key(self) -> None:
+        pass
+
+    def flush(self) -> None:
+        pass

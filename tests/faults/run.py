@@ -99,7 +99,7 @@ async def run(
                 _manage, f"history({plan.room_names!r}, {plan.users})", env
             )
             written_at = time.monotonic()
-            await _until(lambda: _caught_up(live, history), plan.catch_up_seconds)
+            await _catch_up(live, history, patience=plan.catch_up_seconds)
             catching_up = time.monotonic() - written_at
             await asyncio.sleep(1.5)  # for what comes twice, and what no log holds
     return Report(
@@ -197,6 +197,15 @@ async def _write(
 
 def _caught_up(live: Sequence[Stream], history: History) -> bool:
     return all(len(stream.received) >= len(history[stream.topic]) for stream in live)
+
+
+async def _catch_up(live: Sequence[Stream], history: History, *, patience: float) -> None:
+    """Wait until all have all, or nothing has come for so long; what is missing is lost then."""
+    before = -1
+    while not _caught_up(live, history):
+        if before == (before := sum(len(stream.received) for stream in live)):
+            return
+        await _until(lambda: _caught_up(live, history), patience)
 
 
 async def _until(condition: Any, seconds: float) -> None:

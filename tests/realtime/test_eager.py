@@ -1,12 +1,15 @@
 """Coroutines that begin in the name of a task which goes on with them."""
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from typing import Any
 
 import pytest
 
 from realtime import eager
+from realtime.delivery import Shared
+from realtime.subscription import Broadcasts
 
 
 class Waiting:
@@ -66,13 +69,28 @@ async def test_the_task_goes_on_with_what_waits(waiting: Waiting, ready_before: 
     assert tasks == [waiting.task] * 3
 
 
-async def test_what_it_raises_at_once_is_the_callers(waiting: Waiting) -> None:
+async def test_what_it_raises_at_once_is_the_tasks(waiting: Waiting) -> None:
     async def work() -> None:
         raise ConnectionResetError
 
+    assert not waiting.begin(work())
     with pytest.raises(ConnectionResetError):
-        waiting.begin(work())
-    waiting.task.cancel()
+        await waiting.task
+
+
+async def test_several_may_wait_for_one_future() -> None:
+    ready = asyncio.get_running_loop().create_future()
+
+    async def work() -> None:
+        await ready
+
+    waiting = [Waiting() for _ in range(2)]
+    await asyncio.sleep(0)
+    for each in waiting:
+        each.begin(work())
+    await asyncio.sleep(0)
+    ready.set_result(None)
+    await asyncio.gather(*[each.task for each in waiting])
 
 
 async def test_what_it_raises_later_is_the_tasks(waiting: Waiting) -> None:
@@ -116,3 +134,36 @@ async def test_a_timeout_in_it_is_its_own(waiting: Waiting) -> None:
     waiting.begin(work())
     await waiting.task
     assert timed_out == [True]
+
+
+async def test_a_cancellation_that_comes_before_the_task_goes_on_is_the_coroutines() -> None:
+    """As that of a timeout that is over in the same round."""
+    timed_out, loop = [], asyncio.get_running_loop()
+
+    async def work() -> None:
+        try:
+            async with asyncio.timeout(0.01):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            timed_out.append(True)
+
+    class Nobody:
+        async def leave(self, member: Any) -> None: ...
+
+    member = Broadcasts(Nobody(), "news")  # type: ignore[arg-type]
+    reader = asyncio.create_task(anext(member))
+    await asyncio.sleep(0)
+
+    def take(_: Any) -> bool:
+        left = eager.begin(work(), reader)
+        assert left is not None
+        member.finish(left)
+        return True
+
+    member.taker = take
+    loop.call_soon(lambda: (member.push(Shared(1)), time.sleep(0.02)))
+    async with asyncio.timeout(5):
+        while not timed_out:
+            await asyncio.sleep(0.001)
+    assert not reader.done()
+    reader.cancel()
