@@ -9,6 +9,8 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+REFUSAL = PlainTextResponse("This host is not in ALLOWED_HOSTS.", status_code=400)
+
 
 class AllowedHosts:
     """Refuses requests under other host names, which only a rebound DNS name would send."""
@@ -19,8 +21,7 @@ class AllowedHosts:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
         domain, _ = split_domain_port(Headers(scope=scope).get("host", ""))
-        refuse: Any = PlainTextResponse("This host is not in ALLOWED_HOSTS.", status_code=400)
-        if scope["type"] == "websocket":
-            refuse = WebsocketDenier.as_asgi()
-        allowed = domain and validate_host(domain, settings.ALLOWED_HOSTS)
-        await (self._app if allowed else refuse)(scope, receive, send)
+        app: Any = self._app
+        if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
+            app = WebsocketDenier.as_asgi() if scope["type"] == "websocket" else REFUSAL
+        await app(scope, receive, send)

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from ariadne.asgi import GraphQL
 from ariadne.explorer import Explorer
 from ariadne.types import ContextValue
-from graphql import GraphQLSchema
+from graphql import Executor, GraphQLSchema
 
 from realtime.conf import get_settings
 from realtime.documents import DocumentCache
@@ -43,6 +43,8 @@ def graphql_app(
         explorer=explorer,
         logger=muted,
         error_formatter=report_error,
+        # graphql-core's default is made for `@defer` and `@stream`, which Ariadne refuses anyway.
+        execution_context_class=Executor,
         http_handler=http_handler or HTTPHandler(allowed_origins=allowed_origins),
         websocket_handler=websocket_handler or WebSocketHandler(allowed_origins=allowed_origins),
     )
