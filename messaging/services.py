@@ -4,7 +4,7 @@ from django.core.exceptions import ValidationError
 
 from accounts.inputs import is_storable
 from accounts.models import User
-from accounts.selectors import users_by_id
+from accounts.selectors import known_ids
 from messaging.models import Message, Room, RoomMessage
 from realtime.publishing import transactional
 
@@ -15,17 +15,17 @@ LONGEST = 10_000
 @transactional
 def send_message(*, sender_id: str, recipient_id: str, content: str) -> Message:
     """Send a direct message. Raises ValidationError."""
-    users = users_by_id((sender_id, recipient_id))
+    known = known_ids((sender_id, recipient_id))
     errors = [
         f"There is no {role} {id:.40}"
         for role, id in (("sender", sender_id), ("recipient", recipient_id))
-        if id not in users
+        if id not in known
     ]
     errors += _faults(content)
     if errors:
         raise ValidationError(errors)
     return Message.objects.create(
-        sender=users[sender_id], recipient=users[recipient_id], content=content
+        sender_id=known[sender_id], recipient_id=known[recipient_id], content=content
     )
 
 
