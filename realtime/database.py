@@ -22,19 +22,26 @@ def in_database(function: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]
     far as CONN_MAX_AGE allows.
     """
 
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        reset_queries()  # as Django does for each request: with DEBUG they would pile up
-        return function(*args, **kwargs)
+    async def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        result: R = await _hop()(function, *args, **kwargs)
+        return result
 
-    hop: Callable[P, Coroutine[Any, Any, R]] = database_sync_to_async(
-        run, thread_sensitive=False, executor=_pool()
+    return call
+
+
+@cache
+def _hop() -> Callable[..., Coroutine[Any, Any, Any]]:
+    threads = get_settings().database_threads
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="database")
+    hop: Callable[..., Coroutine[Any, Any, Any]] = database_sync_to_async(
+        _run, thread_sensitive=False, executor=pool
     )
     return hop
 
 
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(get_settings().database_threads, thread_name_prefix="database")
+def _run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    reset_queries()  # as Django does for each request: with DEBUG they would pile up
+    return function(*args, **kwargs)
 
 
-os.register_at_fork(after_in_child=_pool.cache_clear)
+os.register_at_fork(after_in_child=_hop.cache_clear)
