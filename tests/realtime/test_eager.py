@@ -161,7 +161,12 @@ async def test_a_cancellation_that_comes_before_the_task_goes_on_is_the_coroutin
         return True
 
     member.taker = take
-    loop.call_soon(lambda: (member.push(Shared(1)), time.sleep(0.02)))
+
+    def push_late() -> None:
+        member.push(Shared(1))
+        time.sleep(0.02)
+
+    loop.call_soon(push_late)
     async with asyncio.timeout(5):
         while not timed_out:
             await asyncio.sleep(0.001)
