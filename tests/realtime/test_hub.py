@@ -384,8 +384,8 @@ class TestJoiningTogether:
         heads, held = log.heads, ThreadEvent()
 
         def slow_at_first(topics: Any) -> Any:
-            monkeypatch.setattr(log, "heads", heads)
             found = heads(topics)
+            monkeypatch.setattr(log, "heads", heads)
             held.wait(10)
             return found
 
