@@ -6,7 +6,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
 from messaging.topics import ANNOUNCEMENTS
-from realtime.doorbell import broadcast
+from realtime.broadcasts import broadcast
 
 LONGEST = 1000
 """Characters of an announcement."""

@@ -28,7 +28,10 @@ class Settings:
     """Events that one read of the log returns at most."""
 
     buffer_size: int = 500
-    """Events that wait for one subscription, at least `read_batch`; beyond, it reads the log."""
+    """Events that wait for one subscription, at least `read_batch`; beyond, it reads the log.
+
+    Also the broadcasts that wait for one; beyond, it loses the oldest.
+    """
 
     buffer_weight: int = 500_000
     """Characters of the texts in the objects that so wait."""

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from inspect import iscoroutinefunction
 from typing import Any, ParamSpec, TypeVar
 
 from channels.db import database_sync_to_async
@@ -37,6 +38,13 @@ def _hop() -> Callable[..., Coroutine[Any, Any, Any]]:
         _run, thread_sensitive=False, executor=pool
     )
     return hop
+
+
+async def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call a function of an app: an async one here, a sync one on a database thread."""
+    if iscoroutinefunction(function):
+        return await function(*args, **kwargs)
+    return await in_database(function)(*args, **kwargs)
 
 
 def _run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -2,11 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
+from copy import deepcopy
 from typing import Any
 
 from realtime import tasks
 from realtime.cursor import Position
 from realtime.models import Event
+
+BREATH = 32
+"""Members that are handed something before the event loop serves others: each of them may
+then execute an operation, or write to a socket."""
 
 
 class DisownedError(Exception):
@@ -20,7 +25,7 @@ class Shared:
     result, the others take it.
     """
 
-    __slots__ = ("_making", "results", "results_weight", "value")
+    __slots__ = ("_copies", "_making", "results", "results_weight", "value")
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -28,6 +33,16 @@ class Shared:
         self.results_weight = 0
         """Characters of the results."""
         self._making: dict[Hashable, asyncio.Future[Exception | None]] = {}
+        self._copies: dict[Hashable, Shared] | None = None
+
+    def copied(self, key: Hashable) -> "Shared":
+        """Return the same with a copy of the value, one for all who ask under a key."""
+        if self._copies is None:
+            self._copies = {}
+        copied = self._copies.get(key)
+        if copied is None:
+            copied = self._copies[key] = Shared(deepcopy(self.value))
+        return copied
 
     async def result(self, key: Hashable, make: Callable[[], Awaitable[str]]) -> str:
         """Return the result under a key, made by whoever asks first. Raises what making it does."""

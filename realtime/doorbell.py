@@ -10,6 +10,7 @@ import asyncio
 import atexit
 import logging
 import os
+import socket
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
@@ -42,7 +43,7 @@ class Message:
     """What one delivery of the doorbell tells: new heads (offset, epoch), and broadcasts."""
 
     heads: Mapping[str, tuple[int, str]]
-    broadcasts: tuple[tuple[str, Any], ...] = ()
+    broadcasts: tuple[tuple[str, str], ...] = ()
 
 
 Hear = Callable[[Message], None]
@@ -58,9 +59,12 @@ def ring(heads: Mapping[str, tuple[int, str]]) -> None:
     _tell(Message(heads=heads))
 
 
-def broadcast(topic: str, payload: Any) -> None:
-    """Send a JSON value to the present listeners of a topic: at most once, never replayed."""
-    _tell(Message(heads={}, broadcasts=((topic, payload),)))
+def carry(topic: str, text: str) -> None:
+    """Send a text to the present listeners of a topic: at most once. Returns at once, never raises.
+
+    What one thread sends to a topic arrives in order.
+    """
+    _tell(Message(heads={}, broadcasts=((topic, text),)))
 
 
 def _tell(message: Message) -> None:
@@ -71,6 +75,16 @@ def _tell(message: Message) -> None:
             loop.call_soon_threadsafe(hear, message)
     if _layer() is not None:
         _outgoing.put(message)
+
+
+def has_room() -> bool:
+    """Tell whether a broadcast would be sent without that an older one is dropped."""
+    return _outgoing.has_room()
+
+
+def wait_for_room() -> None:
+    """Block until there is room, or a send must have been given up."""
+    _outgoing.wait_for_room()
 
 
 _listeners: dict[Hear, asyncio.AbstractEventLoop] = {}
@@ -140,7 +154,7 @@ def _hear_remote(hear: Hear, message: Mapping[str, Any]) -> None:
         hear(
             Message(
                 heads={topic: (offset, epoch) for topic, (offset, epoch) in message["heads"]},
-                broadcasts=tuple((topic, payload) for topic, payload in message["broadcasts"]),
+                broadcasts=tuple((topic, text) for topic, text in message["broadcasts"]),
             )
         )
 
@@ -164,6 +178,13 @@ def _group_of(topic: str) -> str:
     return _group(crc32(topic.encode()) % get_settings().doorbell_groups)
 
 
+class _SendingLoop(asyncio.SelectorEventLoop):
+    """Looks addresses up on its own thread: pools take no work when the process is ending."""
+
+    async def getaddrinfo(self, host: Any, port: Any, **hints: Any) -> Any:
+        return socket.getaddrinfo(host, port, **hints)
+
+
 class _Outgoing:
     """Messages on their way to the layer, sent from a thread of its own.
 
@@ -172,12 +193,19 @@ class _Outgoing:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._heads: dict[str, tuple[int, str]] = {}
-        self._broadcasts: deque[tuple[str, Any]] = deque(maxlen=WAITING_BROADCASTS)
+        self._broadcasts: deque[tuple[str, str]] = deque(maxlen=WAITING_BROADCASTS)
         self._scheduled = False
         self._executor: ThreadPoolExecutor | None = None
         self._runner: asyncio.Runner | None = None
+
+    def has_room(self) -> bool:
+        return len(self._broadcasts) < WAITING_BROADCASTS
+
+    def wait_for_room(self) -> None:
+        with self._lock:
+            self._lock.wait_for(self.has_room, SEND_TIMEOUT)
 
     def put(self, message: Message) -> None:
         with self._lock:
@@ -188,7 +216,8 @@ class _Outgoing:
             self._scheduled = True
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(1, thread_name_prefix="doorbell")
-            self._executor.submit(self._send)
+            with suppress(RuntimeError):  # the process ends, and so late takes no work
+                self._executor.submit(self._send)
 
     def _send(self) -> None:
         with self._lock:
@@ -196,8 +225,9 @@ class _Outgoing:
             broadcasts = list(self._broadcasts)
             self._broadcasts.clear()
             self._scheduled = False
+            self._lock.notify_all()
         if self._runner is None:
-            self._runner = asyncio.Runner()
+            self._runner = asyncio.Runner(loop_factory=_SendingLoop)
             atexit.register(self._runner.close)
         try:
             self._send_or_repeat(self._runner, heads, broadcasts)
@@ -210,7 +240,7 @@ class _Outgoing:
         self,
         runner: asyncio.Runner,
         heads: Mapping[str, tuple[int, str]],
-        broadcasts: list[tuple[str, Any]],
+        broadcasts: list[tuple[str, str]],
     ) -> None:
         try:
             runner.run(self._send_to_groups(heads, broadcasts))
@@ -224,15 +254,15 @@ class _Outgoing:
             runner.run(self._send_to_groups(heads, []))
 
     async def _send_to_groups(
-        self, heads: Mapping[str, tuple[int, str]], broadcasts: list[tuple[str, Any]]
+        self, heads: Mapping[str, tuple[int, str]], broadcasts: list[tuple[str, str]]
     ) -> None:
         groups: dict[str, dict[str, Any]] = defaultdict(
             lambda: {"type": "realtime", "origin": _origin(), "heads": [], "broadcasts": []}
         )
         for topic, head in heads.items():
             groups[_group_of(topic)]["heads"].append([topic, [*head]])
-        for topic, payload in broadcasts:
-            groups[_group_of(topic)]["broadcasts"].append([topic, payload])
+        for topic, text in broadcasts:
+            groups[_group_of(topic)]["broadcasts"].append([topic, text])
         if not groups:
             groups[_group(0)]  # a knock: a message that tells nothing
         layer = _layer()
@@ -247,8 +277,7 @@ os.register_at_fork(after_in_child=_outgoing.__init__)  # type: ignore[misc]  # 
 
 
 def _knock() -> None:
-    with suppress(RuntimeError):  # the process ends
-        _outgoing.put(Message(heads={}))
+    _outgoing.put(Message(heads={}))
 
 
 reachability = Reachability(_knock)

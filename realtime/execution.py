@@ -20,7 +20,8 @@ from graphql import (
 from realtime.encoding import encoded_text
 from realtime.errors import RequestError, is_outage, reported
 from realtime.exceptions import CursorInvalidError
-from realtime.live import LiveStream, resuming
+from realtime.live import resuming
+from realtime.live_stream import LiveStream
 from realtime.stream import LiveResults, SourceResults, Stream, operation_of
 
 Result = dict[str, Any]

@@ -11,16 +11,18 @@ from time import monotonic
 from typing import Any, ClassVar
 
 from realtime import doorbell, log, tasks
+from realtime.audience import Audience, Broadcasts
 from realtime.conf import get_settings
 from realtime.cursor import Position
 from realtime.database import in_database
-from realtime.delivery import Shared
+from realtime.delivery import BREATH
 from realtime.exceptions import CursorExpiredError, LoadError, TopicNameError
 from realtime.gathering import Gathered
 from realtime.loading import Batch, Loader
 from realtime.models import is_topic_name
+from realtime.reading import AS_THEY_ARE, Reading
 from realtime.replay import Replays
-from realtime.subscription import BREATH, Broadcasts, Entry, Feed, Member, Subscription, resumed
+from realtime.subscription import Entry, Feed, Member, Subscription, resumed
 
 logger = logging.getLogger("realtime.hub")
 
@@ -48,7 +50,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._followed: dict[str, _Followed] = {}
-        self._listeners: dict[str, set[Broadcasts]] = {}
+        self._audience = Audience()
         self._members: set[Member[Any]] = set()
         """All who have not left, also those whose topics have expired."""
         self._wake = asyncio.Event()
@@ -99,10 +101,10 @@ class Hub:
             raise
         return subscription
 
-    def broadcasts(self, topic: str) -> Broadcasts:
-        """Return the ephemeral broadcasts of a topic from now on."""
-        listener = Broadcasts(self, topic)
-        self._listeners.setdefault(topic, set()).add(listener)
+    def broadcasts(self, topics: Collection[str], reading: Reading = AS_THEY_ARE) -> Broadcasts:
+        """Return the ephemeral broadcasts of some topics from now on."""
+        listener = Broadcasts(self, topics, reading)
+        self._audience.join(listener)
         self._members.add(listener)
         self._start()
         return listener
@@ -117,6 +119,8 @@ class Hub:
                 for name, coroutine in (
                     ("realtime-hub", self._follow()),
                     ("realtime-doorbell", doorbell.receive(self._hear)),
+                    ("realtime-broadcasts", self._audience.hand_out()),
+                    ("realtime-references", self._audience.read()),
                 )
             ]
 
@@ -127,7 +131,7 @@ class Hub:
             case Subscription():
                 self._unfollow(member)
             case Broadcasts():
-                self._ignore(member)
+                self._audience.leave(member)
         if not self._tasks or self._members:
             return
         running, self._tasks = self._tasks, []
@@ -155,13 +159,6 @@ class Hub:
                 del followed.subscriptions[subscription.feed]
             if not followed.subscriptions:
                 del self._followed[topic]
-
-    def _ignore(self, listener: Broadcasts) -> None:
-        for topic in listener.topics:
-            if (listeners := self._listeners.get(topic)) is not None:
-                listeners.discard(listener)
-                if not listeners:
-                    del self._listeners[topic]
 
     def positions(self, topics: Collection[str]) -> dict[str, int]:
         """Return how far the events of these topics were handed out."""
@@ -196,12 +193,8 @@ class Hub:
                 self._wake.set()
             else:
                 self._note(topic, followed, offset)
-        for topic, payload in message.broadcasts:
-            listeners = self._listeners.get(topic)
-            if listeners:
-                broadcast = Shared(payload)
-                for listener in listeners:
-                    listener.push(broadcast)
+        for topic, text in message.broadcasts:
+            self._audience.hear(topic, text)
 
     def _note(self, topic: str, followed: _Followed, offset: int) -> None:
         """Note that a topic has come to an offset, as one was told."""

@@ -5,17 +5,16 @@ from collections.abc import (
     Awaitable,
     Callable,
     Collection,
-    Hashable,
     Iterable,
     Mapping,
     Sequence,
 )
 from contextvars import ContextVar
 from functools import partial
-from inspect import iscoroutinefunction
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from ariadne import SubscriptionType
+from django.db.models import QuerySet
 from graphql import (
     GraphQLArgument,
     GraphQLField,
@@ -25,11 +24,15 @@ from graphql import (
     default_field_resolver,
 )
 
-from realtime.database import in_database
-from realtime.delivery import Shared
+from realtime.broadcast_fields import SKIP, BroadcastField
+from realtime.database import call
 from realtime.hub import Hub
+from realtime.live_stream import LiveStream
 from realtime.models import Event
-from realtime.subscription import Member, Shown
+from realtime.sharing import Scope, everyone, same_user, scope_of
+from realtime.subscription import Shown
+
+__all__ = ["SKIP", "Kind", "LiveSubscriptionType", "everyone", "resuming", "same_user"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,33 +44,6 @@ Each result bears one, as `extensions.cursor`."""
 
 resuming: ContextVar[str | None] = ContextVar("resuming", default=None)
 """The cursor after which the subscription that is being started goes on."""
-
-Scope = Callable[..., Hashable | None]
-"""Called as a resolver is: what the results depend on besides the operation; None for all else."""
-
-
-def everyone(_: Any, info: GraphQLResolveInfo[Any], **args: Any) -> Hashable:
-    """Share results among all subscribers: they do not depend on who is asking."""
-    return _everyone()
-
-
-def _everyone() -> Hashable:
-    return "everyone"
-
-
-def _nobody() -> None:
-    return None
-
-
-def same_user(_: Any, info: GraphQLResolveInfo[Any], **args: Any) -> Hashable | None:
-    """Share results among the connections of one user; nothing among anonymous callers.
-
-    The user is that of the ASGI scope of Ariadne's `request`, as Channels puts it there.
-    """
-    context = info.context
-    request = context.get("request") if isinstance(context, Mapping) else None
-    user = request.scope.get("user") if request is not None else None
-    return getattr(user, "pk", None)
 
 
 class LiveField:
@@ -96,21 +72,21 @@ class LiveField:
         after, given = resuming.get(), args.pop("after", None)
         if after is None:  # first that of the request: who reconnects does not edit an operation
             after = given
-        topics = await _call(self._topics, root, info, **args)
+        topics = await call(self._topics, root, info, **args)
         subscription = await Hub.current().subscribe(
             [topics] if isinstance(topics, str) else topics, self, after=after
         )
         try:
             first = None
             if self._initial and after is None:  # who resumes has had it
-                first = await _call(self._initial, root, info, **args)
+                first = await call(self._initial, root, info, **args)
         except BaseException:
             await subscription.aclose()
             raise
         return LiveStream(
             subscription,
             first=first,
-            share=_scope(self._share, root, info, **args),
+            share=scope_of(self._share, root, info, **args),
             skip=partial(self._skip, info=info, **args) if self._skip else None,
         )
 
@@ -133,73 +109,16 @@ class LiveField:
         ]
 
 
-class LiveStream:
-    """The values of one live field for one subscriber: an initial one, then one an event."""
-
-    def __init__(
-        self,
-        member: Member[Any],
-        *,
-        first: Any | None = None,
-        share: Callable[[], Hashable | None] | None = None,
-        skip: Callable[[Any], bool] | None = None,
-    ) -> None:
-        self.member = member
-        self.scope = share or _nobody
-        """Returns what tells whose results are the same as this subscriber's; None: nobody's.
-
-        To be asked for each value: who is asking may change while the subscription lives.
-        """
-        self._first = first
-        self._skip = skip
-
-    @property
-    def cursor(self) -> str | None:
-        """Where the subscriber stands: behind the value that it got last.
-
-        None while it has not got its initial value, which resuming would not bring.
-        """
-        return None if self._first is not None else self.member.cursor
-
-    def shared(self) -> Awaitable[Shared]:
-        """Return the next value as all subscribers get it. Raises StopAsyncIteration."""
-        if self._first is None and self._skip is None:
-            return self.member.__anext__()  # the usual case has no frame of its own
-        return self._chosen()
-
-    async def _chosen(self) -> Shared:
-        if self._first is not None:
-            first, self._first = self._first, None
-            return Shared(first)
-        while True:
-            shared: Shared = await anext(self.member)
-            if not self.skips(shared.value):
-                return shared
-
-    def skips(self, value: Any) -> bool:
-        """Tell whether this subscriber is not to get a value."""
-        return self._skip is not None and self._skip(value)
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Any:
-        return (await self.shared()).value
-
-    async def aclose(self) -> None:
-        """End the subscription. Idempotent."""
-        await self.member.aclose()
-
-
 class LiveSubscriptionType(SubscriptionType):
     """An Ariadne SubscriptionType whose fields can be live.
 
     A live field has `topics` and `load`, perhaps `gone`, and an ordinary resolver that
     is called with each loaded object. A field of ephemeral broadcasts has `broadcasts`
-    instead; plain `source` generators work beside them.
+    instead, perhaps `publish`; plain `source` generators work beside them.
 
     Functions given here may be sync, then they run in a database thread, or, but for
-    `load` and `gone`, async.
+    `load` and `gone`, async. What is asked for each subscriber and value runs on the event
+    loop: `share`, `skip` and `publish`.
     """
 
     def __init__(self) -> None:
@@ -207,6 +126,8 @@ class LiveSubscriptionType(SubscriptionType):
         self._live: dict[str, LiveField] = {}
         self._loads: dict[str, Callable[[list[str]], Mapping[Any, Any]]] = {}
         self._gone: dict[str, Callable[[list[Event]], Mapping[Any, Any]]] = {}
+        self._broadcasts: dict[str, BroadcastField] = {}
+        self._publishes: dict[str, Callable[..., Any]] = {}
 
     def topics(
         self,
@@ -260,19 +181,41 @@ class LiveSubscriptionType(SubscriptionType):
 
         return register
 
-    def broadcasts(self, name: str, *, share: Scope | None = same_user) -> Callable[[F], F]:
-        """Register what authorises a subscriber and names the topic whose broadcasts it gets.
+    def broadcasts(
+        self,
+        name: str,
+        *,
+        share: Scope | None = same_user,
+        load: Iterable[QuerySet[Any]] = (),
+    ) -> Callable[[F], F]:
+        """Register what authorises a subscriber and names the topics whose broadcasts it gets.
 
-        Called as `topics` is. What `doorbell.broadcast` sends there is delivered to
-        present subscribers, at most once, and never replayed.
+        Called as `topics` is, and `share` is as there. What `realtime.broadcasts` sends
+        is delivered to present subscribers, at most once, and never replayed.
+
+        Model instances are read once for all subscribers to the field, through the
+        querysets in `load`, one a model, which name the relations that the resolvers touch.
+        One that is gone, or not in its queryset, is None within a list or a dictionary; a
+        broadcast that consists of it alone is not delivered.
         """
 
         def register(function: F) -> F:
-            async def source(root: Any, info: GraphQLResolveInfo[Any], **args: Any) -> LiveStream:
-                member = Hub.current().broadcasts(await _call(function, root, info, **args))
-                return LiveStream(member, share=_scope(share, root, info, **args))
+            self._broadcasts[name] = BroadcastField(function, share, load)
+            return function
 
-            self._set_source(name, source)
+        return register
+
+    def publish(self, name: str) -> Callable[[F], F]:
+        """Register what chooses, for each subscriber, what it gets of a broadcast.
+
+        `publish(event, info, **arguments)` returns the event itself, which is executed
+        once for all of the same `share` who get it; another value, executed for this
+        subscriber alone; or SKIP. It may be async; a sync one runs on the event loop and
+        must not read the database.
+        """
+
+        def register(function: F) -> F:
+            self._publishes[name] = function
             return function
 
         return register
@@ -288,6 +231,12 @@ class LiveSubscriptionType(SubscriptionType):
             field.load = self._loads[name]
             field.gone = self._gone.get(name)
             self._set_source(name, field.source)
+        for name in self._publishes:
+            if name not in self._broadcasts:
+                raise ValueError(f"Field {name!r} has no broadcasts: use @….broadcasts({name!r})")
+        for name, broadcasts in self._broadcasts.items():
+            broadcasts.publish = self._publishes.get(name)
+            self._set_source(name, broadcasts.source)
         super().bind_to_schema(schema)
         for name in self._live:
             assert schema.subscription_type is not None, "Ariadne has found the field"
@@ -308,20 +257,6 @@ def _take_after(field: GraphQLField) -> None:
         return resolve(value, info, **args)
 
     field.resolve = resolve_without
-
-
-def _scope(
-    share: Scope | None, root: Any, info: GraphQLResolveInfo[Any], **args: Any
-) -> Callable[[], Hashable | None] | None:
-    if share is None or share is everyone:
-        return share and _everyone
-    return partial(share, root, info, **args)
-
-
-async def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    if iscoroutinefunction(function):
-        return await function(*args, **kwargs)
-    return await in_database(function)(*args, **kwargs)
 
 
 def _by_id(objects: Mapping[Any, Any]) -> dict[str, Any]:

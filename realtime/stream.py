@@ -25,7 +25,7 @@ from realtime.eager import Unfinished
 from realtime.encoding import encoded, encoded_text
 from realtime.errors import RequestError, fault, is_outage, reported
 from realtime.exceptions import LoadError
-from realtime.live import LiveStream
+from realtime.live_stream import LiveStream
 
 Sink = Callable[[str], Unfinished | None]
 """Takes a result; returns what is to be awaited before the next, if anything is."""
@@ -129,9 +129,9 @@ class LiveResults(Stream):
         self._executor = executor
         self._values = values
         self._member = values.member
-        topics = self._member.topics
-        self._operation = _operations.setdefault((operation, topics), _Operation())
-        self._has_one_topic = len(topics) == 1
+        member = self._member
+        self._has_one_cursor = len(member.topics) == 1 and member.cursor is not None
+        self._operation = _operations.setdefault((operation, self._has_one_cursor), _Operation())
         self._sink: Sink | None = None
 
     @property
@@ -141,8 +141,9 @@ class LiveResults(Stream):
 
     def pass_to(self, sink: Sink) -> None:
         """Give results that others have executed to a sink, at once, while the reader waits."""
-        self._sink = sink
-        self._member.taker = self._take
+        if not self._values.chooses:
+            self._sink = sink
+            self._member.taker = self._take
 
     async def aclose(self) -> None:
         """End the subscription. Idempotent."""
@@ -187,12 +188,12 @@ class LiveResults(Stream):
         if isinstance(response, Awaitable):
             response = await response
         result = self._encode(response)
-        if self._has_one_topic:  # all stand where this delivery is
+        if self._has_one_cursor:  # all stand where this delivery is
             return _with_cursor(result, self.cursor)
         return result
 
     def _addressed(self, result: str) -> str:
-        return result if self._has_one_topic else _with_cursor(result, self.cursor)
+        return result if self._has_one_cursor else _with_cursor(result, self.cursor)
 
 
 def _execute(executor: Executor[Any]) -> ExecutionResult | Awaitable[ExecutionResult]:

@@ -1,4 +1,4 @@
-"""What a reader holds of the hub: the deliveries, or the broadcasts, of some topics."""
+"""What a reader holds of the hub: the deliveries of some topics."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -9,15 +9,11 @@ from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar
 from realtime import cursor, tasks
 from realtime.conf import get_settings
 from realtime.cursor import Position
-from realtime.delivery import Delivery, Shared
+from realtime.delivery import BREATH, Delivery, Shared
 from realtime.eager import Unfinished
 from realtime.exceptions import CursorExpiredError, CursorInvalidError
 from realtime.log import NOTHING, Extent
 from realtime.models import Event
-
-BREATH = 32
-"""Deliveries after which the event loop serves others: each may execute an operation, or write to
-a socket."""
 
 S = TypeVar("S", bound=Shared)
 
@@ -299,27 +295,3 @@ def resumed(after: str, extents: Mapping[str, Extent]) -> Mapping[str, Position]
         if is_foreign or not tail <= position.offset <= head.offset:
             raise CursorExpiredError(topic)
     return positions
-
-
-class Broadcasts(Member[Shared]):
-    """The ephemeral broadcasts of one topic; a slow reader loses the oldest."""
-
-    cursor = None
-
-    def __init__(self, hub: Follower, topic: str) -> None:
-        super().__init__(hub)
-        self.topics = frozenset({topic})
-        self._waiting: deque[Shared] = deque(maxlen=get_settings().buffer_size)
-
-    async def __anext__(self) -> Shared:
-        while not self._waiting:
-            if self._closed:
-                raise StopAsyncIteration
-            await self._wait()
-        return self._waiting.popleft()
-
-    def push(self, broadcast: Shared) -> None:
-        """Take a broadcast."""
-        if not self._takes(broadcast):
-            self._waiting.append(broadcast)
-            self._wake()

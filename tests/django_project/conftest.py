@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from channels.testing import HttpCommunicator
-from django.db.backends.utils import CursorWrapper
 
 from accounts.models import User
 
@@ -57,20 +56,3 @@ def users(transactional_db: None) -> tuple[User, User]:
         User.objects.create_user("user_one", "one@example.org", "pass"),
         User.objects.create_user("user_two", "two@example.org", "pass"),
     )
-
-
-@pytest.fixture
-def queries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Collect the statements of every thread."""
-    collected: list[str] = []
-
-    def recording(method: Any) -> Any:
-        def execute(self: CursorWrapper, sql: str, *args: Any) -> Any:
-            collected.append(sql)
-            return method(self, sql, *args)
-
-        return execute
-
-    for name in ("execute", "executemany"):
-        monkeypatch.setattr(CursorWrapper, name, recording(getattr(CursorWrapper, name)))
-    return collected

@@ -8,8 +8,8 @@ from django.db.models import QuerySet
 from accounts.models import User
 from messaging.models import Message, RoomMessage
 from orders.models import Order
+from realtime.broadcasts import broadcast
 from realtime.database import in_database
-from realtime.doorbell import broadcast
 from realtime.models import Event
 from realtime.testing import GraphQLClient, OperationError
 from tests.django_project.conftest import Execute, post

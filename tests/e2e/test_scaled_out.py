@@ -72,7 +72,7 @@ async def test_two_servers_share_events_and_broadcasts(environment: Environment)
                 await asyncio.to_thread(http.post, SEND, {"room": "cats", "text": str(n)})
             for n in range(10):
                 assert await room.next() == {"data": {"onNewChatMessage": {"text": str(n)}}}
-            announce = "from realtime.doorbell import broadcast; broadcast('announcements', 'Hi')"
+            announce = "from realtime.broadcasts import broadcast; broadcast('announcements', 'Hi')"
             await asyncio.to_thread(
                 manage, "shell", "--verbosity", "0", "-c", announce, env=environment
             )

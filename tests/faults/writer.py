@@ -21,7 +21,7 @@ from messaging.services import send_message, write_in_room
 from messaging.topics import ANNOUNCEMENTS, inbox_topic, room_topic
 from orders.models import Order
 from orders.topics import ALL_ORDERS
-from realtime.doorbell import broadcast
+from realtime.broadcasts import broadcast
 from realtime.models import Event
 from realtime.publishing import publishing
 from tests.faults.ledger import UNDONE

@@ -1,17 +1,21 @@
 """The doorbell between processes, over a real Redis."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from time import perf_counter
 from typing import Any
 
 import pytest
 from channels.layers import channel_layers
 from redis.asyncio import Redis as RedisClient
 
+from accounts.models import User
 from realtime import log
+from realtime.broadcasts import broadcast
 from realtime.database import in_database
-from realtime.doorbell import broadcast, reachability, ring
+from realtime.doorbell import reachability, ring
 from realtime.hub import Hub
 from tests.harness.server import manage
 from tests.harness.services import Redis
@@ -49,9 +53,10 @@ async def tell(environment: dict[str, str], call: str) -> None:
     """Have another process say something, again and again: we may be joining the groups yet."""
     code = f"""
 from time import sleep
-from realtime import doorbell
+from realtime.broadcasts import broadcast
+from realtime.doorbell import ring
 for _ in range(40):
-    doorbell.{call}
+    {call}
     sleep(0.05)
 """
     await asyncio.to_thread(manage, "shell", "--verbosity", "0", "-c", code, env=environment)
@@ -69,7 +74,7 @@ async def test_a_ring_of_another_process_brings_the_event_once(
 
 
 async def test_a_broadcast_of_another_process_is_heard(on_redis: dict[str, str]) -> None:
-    listener = Hub.current().broadcasts("news")
+    listener = Hub.current().broadcasts(["news"])
     telling = asyncio.create_task(tell(on_redis, "broadcast('news', {'text': 'Hello'})"))
     async with asyncio.timeout(10):
         assert (await anext(listener)).value == {"text": "Hello"}
@@ -78,7 +83,7 @@ async def test_a_broadcast_of_another_process_is_heard(on_redis: dict[str, str])
 
 
 async def test_our_own_broadcast_is_heard_once(on_redis: dict[str, str]) -> None:
-    listener = Hub.current().broadcasts("news")
+    listener = Hub.current().broadcasts(["news"])
     await tell(on_redis, "broadcast('news', 'theirs')")  # by now we have joined
     broadcast("news", "ours")
     await tell(on_redis, "broadcast('news', 'theirs')")
@@ -127,7 +132,7 @@ async def test_who_listens_notices_that_the_layer_is_back_though_nobody_speaks(
     on_redis: dict[str, str], redis_server: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "realtime")
-    listener = Hub.current().broadcasts("news")
+    listener = Hub.current().broadcasts(["news"])
     await tell(on_redis, "broadcast('news', 'before')")  # by now we have joined
     async with without(redis_server):
         await known(reachable=False)
@@ -156,7 +161,7 @@ async def test_who_only_speaks_notices_that_the_layer_is_back(
 async def test_who_has_ceased_to_listen_notices_that_the_layer_is_back(
     on_redis: dict[str, str], redis_server: Redis
 ) -> None:
-    listener = Hub.current().broadcasts("news")
+    listener = Hub.current().broadcasts(["news"])
     await tell(on_redis, "broadcast('news', 'before')")  # by now we have joined
     async with without(redis_server):
         await known(reachable=False)
@@ -216,8 +221,72 @@ async def test_a_broadcast_that_fails_is_not_repeated(
         broadcast("news", "lost")
         assert (await wire.message())["broadcasts"] == []
         broadcast("news", "next")
-        assert (await wire.message())["broadcasts"] == [["news", "next"]]
+        assert (await wire.message())["broadcasts"] == [["news", '"next"']]
     assert reachability.losses == 1
+
+
+class TestShortLivedProcesses:
+    """What a process says last goes out, though it ends at once."""
+
+    @pytest.fixture
+    def by_name(self, on_redis: dict[str, str]) -> dict[str, str]:
+        """Return an environment where the address of Redis is to be looked up first."""
+        return {**on_redis, "REDIS_URL": on_redis["REDIS_URL"].replace("127.0.0.1", "localhost")}
+
+    @pytest.mark.parametrize(
+        "call", ["broadcast('news', 'last words')", "asyncio.run(abroadcast('news', 'last words'))"]
+    )
+    async def test_its_last_words_are_heard(
+        self, call: str, by_name: dict[str, str], redis_server: Redis
+    ) -> None:
+        async with Wire(redis_server.url) as wire:
+            await say(by_name, call)
+            assert (await wire.message())["broadcasts"] == [["news", '"last words"']]
+
+    async def test_also_when_there_are_many(
+        self, by_name: dict[str, str], redis_server: Redis
+    ) -> None:
+        async with Wire(redis_server.url) as wire:
+            await say(by_name, "for n in range(5000): broadcast('news', n)")
+            heard: list[str] = []
+            while len(heard) < 5000:
+                heard += [text for _, text in (await wire.message())["broadcasts"]]
+        assert heard == [f"{n}" for n in range(5000)]
+
+    async def test_a_layer_that_does_not_answer_holds_it_up_for_seconds_only(
+        self, on_redis: dict[str, str]
+    ) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+            begun = perf_counter()
+            await say({**on_redis, "REDIS_URL": url}, "broadcast('news', 'into the void')")
+            assert perf_counter() - begun < 20
+
+
+async def say(environment: dict[str, str], code: str) -> None:
+    """Have another process say something, and end."""
+    code = f"import asyncio\nfrom realtime.broadcasts import abroadcast, broadcast\n{code}"
+    await asyncio.to_thread(manage, "shell", "--verbosity", "0", "-c", code, env=environment)
+
+
+async def test_broadcasts_arrive_in_order_also_where_some_are_to_be_read(
+    on_redis: dict[str, str],
+) -> None:
+    user = await in_database(User.objects.create_user)("ariadne")
+    listener = Hub.current().broadcasts(["news"])
+    await tell(on_redis, "broadcast('news', 'before')")  # by now we have joined
+    await say(
+        on_redis,
+        "from accounts.models import User\n"
+        "for n in range(100):\n"
+        f"    broadcast('news', [n, User(pk={user.pk})] if n % 3 else [n])\n",
+    )
+    async with asyncio.timeout(10):
+        while (heard := (await anext(listener)).value) == "before":
+            pass
+        following = [heard] + [(await anext(listener)).value for _ in range(99)]
+    assert following == [[n, user] if n % 3 else [n] for n in range(100)]
+    await listener.aclose()
 
 
 def publish_one(n: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from realtime import eager
 from realtime.delivery import Shared
-from realtime.subscription import Broadcasts
+from realtime.audience import Broadcasts
 
 
 class Waiting:

@@ -12,8 +12,8 @@ from django.db import OperationalError, transaction
 
 import realtime.replay
 from realtime import doorbell, log
+from realtime.broadcasts import broadcast
 from realtime.database import in_database
-from realtime.doorbell import broadcast
 from realtime.exceptions import CursorExpiredError, LoadError
 from realtime.hub import Hub
 from realtime.models import Event, Topic
@@ -276,14 +276,14 @@ class TestLeaving:
 
 class TestBroadcasts:
     async def test_a_broadcast_reaches_who_listens(self) -> None:
-        listener = Hub.current().broadcasts("news")
+        listener = Hub.current().broadcasts(["news"])
         await asyncio.to_thread(broadcast, "news", "Hello")
         async with asyncio.timeout(5):
             assert (await anext(listener)).value == "Hello"
         await listener.aclose()
 
     async def test_broadcasts_keep_their_order(self) -> None:
-        listener = Hub.current().broadcasts("news")
+        listener = Hub.current().broadcasts(["news"])
         for n in range(10):
             broadcast("news", n)
         async with asyncio.timeout(5):
@@ -294,7 +294,7 @@ class TestBroadcasts:
         self, realtime_settings: Callable[..., None]
     ) -> None:
         realtime_settings(BUFFER_SIZE=2)
-        listener = Hub.current().broadcasts("news")
+        listener = Hub.current().broadcasts(["news"])
         for n in range(5):
             broadcast("news", n)
         await asyncio.sleep(0)
@@ -303,7 +303,7 @@ class TestBroadcasts:
         await listener.aclose()
 
     async def test_leaving_leaves_no_task(self) -> None:
-        listener = Hub.current().broadcasts("news")
+        listener = Hub.current().broadcasts(["news"])
         await listener.aclose()
         assert hub_tasks() == set()
         with pytest.raises(StopAsyncIteration):

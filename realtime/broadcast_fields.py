@@ -1,0 +1,98 @@
+"""Subscription fields that show broadcasts."""
+
+from collections.abc import Awaitable, Callable, Hashable, Iterable
+from copy import deepcopy
+from enum import Enum
+from inspect import isawaitable
+from typing import Any
+
+from django.db.models import QuerySet
+from graphql import GraphQLResolveInfo
+
+from realtime.audience import Broadcasts
+from realtime.database import call
+from realtime.delivery import Shared
+from realtime.hub import Hub
+from realtime.live_stream import LiveStream
+from realtime.reading import AS_THEY_ARE, Reading
+from realtime.sharing import Scope, scope_of
+
+
+class Skip(Enum):
+    """What a `publish` returns instead of a value."""
+
+    SKIP = "skip"
+
+
+SKIP = Skip.SKIP
+"""Returned by a `publish`: this subscriber does not get this broadcast."""
+
+
+class BroadcastField:
+    """One field of broadcasts: how it finds its topics, and what of them a subscriber gets."""
+
+    def __init__(
+        self,
+        topics: Callable[..., Any],
+        share: Scope | None,
+        load: Iterable[QuerySet[Any]],
+    ) -> None:
+        self._topics = topics
+        self._share = share
+        querysets = tuple(load)
+        self._reading = Reading(querysets) if querysets else AS_THEY_ARE
+        self.publish: Callable[..., Any] | None = None
+
+    async def source(self, root: Any, info: GraphQLResolveInfo[Any], **args: Any) -> LiveStream:
+        """Listen; when this returns, every later broadcast will be delivered."""
+        topics = await call(self._topics, root, info, **args)
+        member = Hub.current().broadcasts(
+            [topics] if isinstance(topics, str) else topics, self._reading
+        )
+        share = scope_of(self._share, root, info, **args)
+        if (publish := self.publish) is None:
+            return LiveStream(member, share=share)
+        return ChosenStream(member, self, lambda event: publish(event, info, **args), share=share)
+
+
+class ChosenStream(LiveStream):
+    """The broadcasts of a field that chooses, by its `publish`, what each subscriber gets."""
+
+    chooses = True
+
+    def __init__(
+        self,
+        member: Broadcasts,
+        field: BroadcastField,
+        publish: Callable[[Any], Any],
+        *,
+        share: Callable[[], Hashable | None] | None,
+    ) -> None:
+        super().__init__(member, share=share)
+        self._field = field
+        self._publish = publish
+
+    def shared(self) -> Awaitable[Shared]:
+        """Return the next value, as those of the same scope get it who get it unchanged."""
+        return self._next()
+
+    async def _next(self) -> Shared:
+        while True:
+            given = self._given(await anext(self.member))
+            value = self._publish(given.value)
+            if isawaitable(value):
+                value = await value
+            if value is given.value:
+                return given
+            if value is not SKIP:
+                return Shared(value)
+
+    def _given(self, shared: Shared) -> Shared:
+        """Return a broadcast with a copy of its value, which no other scope gets to see.
+
+        So a `publish` that changes it in place tells those of other rights nothing.
+        """
+        scope = self.scope()
+        if scope is None:
+            return Shared(deepcopy(shared.value))
+        return shared.copied((self._field, scope))
