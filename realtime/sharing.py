@@ -27,7 +27,8 @@ def same_user(_: Any, info: GraphQLResolveInfo[Any], **args: Any) -> Hashable | 
     context = info.context
     request = context.get("request") if isinstance(context, Mapping) else None
     user = request.scope.get("user") if request is not None else None
-    return getattr(user, "pk", None)
+    pk = getattr(user, "pk", None)
+    return None if pk is None else (user.__class__, pk)
 
 
 def scope_of(

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from realtime import eager
-from realtime.delivery import Shared
 from realtime.audience import Broadcasts
+from realtime.delivery import Shared
+from realtime.reading import AS_THEY_ARE
 
 
 class Waiting:
@@ -150,7 +151,7 @@ async def test_a_cancellation_that_comes_before_the_task_goes_on_is_the_coroutin
     class Nobody:
         async def leave(self, member: Any) -> None: ...
 
-    member = Broadcasts(Nobody(), "news")  # type: ignore[arg-type]
+    member = Broadcasts(Nobody(), ["news"], AS_THEY_ARE)  # type: ignore[arg-type]
     reader = asyncio.create_task(anext(member))
     await asyncio.sleep(0)
 
