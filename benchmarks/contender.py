@@ -34,6 +34,14 @@ class Contender:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
+class FailedError(Exception):
+    """A contender did not bear a workload; the message says why."""
+
+    def __init__(self, contender: Contender, why: str) -> None:
+        super().__init__(f"{contender.name}: {why}")
+        self.contender = contender
+
+
 class Server(Service):
     """A contender that runs, on the servers' core unless it is not `pinned`.
 
@@ -111,6 +119,8 @@ def uvicorn(application: str, python: str | Path = sys.executable) -> Callable[[
     options = (
         "--ws websockets-sansio --ws-per-message-deflate false --loop uvloop --http httptools"
         " --no-access-log --log-level warning --timeout-keep-alive 3600"
+        # Who is only slow keeps its clients: 10,000 events can take a peer longer than 20 s.
+        " --ws-ping-timeout 600"
     )
     return lambda port: [
         *(str(python), "-m", "uvicorn", application, "--host", HOST, "--port", str(port)),
@@ -122,5 +132,5 @@ def daphne(application: str, python: str | Path = sys.executable) -> Callable[[i
     """Return the command of Daphne."""
     return lambda port: [
         *(str(python), "-m", "daphne", "--bind", HOST, "--port", str(port)),
-        *("--verbosity", "0", application),
+        *("--verbosity", "0", "--ping-timeout", "600", application),
     ]

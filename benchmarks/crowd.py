@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Sequence
+from time import monotonic
 from typing import Any
 
 from benchmarks.poller import Poller
@@ -14,8 +15,12 @@ Payload = dict[str, Any]
 AT_ONCE = 100
 """Connections that are opened together: less than any server lets wait."""
 
-PATIENCE = 120.0
+PATIENCE = 300.0
 """Seconds in which the slowest server must have reached its last client."""
+
+_ATTEMPTS = 10
+_SILENCE = 1.5
+"""Seconds without a result after which a server has sent all that it will."""
 
 _FAULTS = re.compile(rb'"type":\s*"(?:error|complete)"|"errors":\s*\[\s*[{"]')
 
@@ -35,6 +40,7 @@ class Crowd:
         self._pending: set[int] = set()
         self._marker = b""
         self._live = False
+        self._received = 0
         self._trigger = Trigger(poller, port)
 
     def open(self, payloads: Sequence[Payload]) -> None:
@@ -48,16 +54,27 @@ class Crowd:
         `send` takes a number of seconds, after which it raises TimeoutError. Until all are
         live a client may get it twice: first as the value that a subscription begins with.
         """
-        for seconds in (2.0, 5.0, 15.0, PATIENCE):
+        for _ in range(_ATTEMPTS):
             try:
-                send(seconds)
+                send(2.0)
             except TimeoutError:
-                self.poller.idle(0.5)
-            else:
+                self._drain()
+            if not self._pending:
                 # What some have had only as that value still comes to them as an event.
                 self._live, self._marker = True, b""
                 return
-        raise ServerError(f"{len(self._pending)} of {len(self.clients)} are not live.")
+        error = ServerError(f"{len(self._pending)} of {len(self.clients)} are not live.")
+        error.port = self._port
+        raise error
+
+    def _drain(self) -> None:
+        """Wait until nothing comes any more, or all have what was sent."""
+        end = monotonic() + PATIENCE
+        while self._pending and monotonic() < end:
+            before = self._received
+            self.poller.idle(_SILENCE)
+            if self._received == before:
+                return
 
     def deliver(
         self, request: bytes, marker: bytes, to: Collection[Client], seconds: float = PATIENCE
@@ -84,6 +101,7 @@ class Crowd:
 
     def _receive(self, client: Client, payload: bytes) -> None:
         check(payload)
+        self._received += 1
         if self._marker and self._marker in payload:
             if self._live and client.fileno() not in self._pending:
                 raise ServerError(f"Client {client.index} had it twice: {payload!r}")
@@ -113,11 +131,15 @@ def connect(
             client = Client(port, index, receive)
             client.upgrade(path)
             batch.append(client)
-        for client in batch:
-            client.initialise()
-        for client in batch:
-            client.subscribe(payloads[client.index])
-            poller.add(client)
+        try:
+            for client in batch:
+                client.initialise()
+            for client in batch:
+                client.subscribe(payloads[client.index])
+                poller.add(client)
+        except ServerError as error:
+            error.port = port
+            raise
         connected += batch
         poller.poll()  # the pings of others must not wait for an answer until all are there
     return connected

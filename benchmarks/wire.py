@@ -17,6 +17,9 @@ _SECONDS = 60
 class ServerError(Exception):
     """A server closed a connection or sent what it should not; the message says what."""
 
+    port: int | None = None
+    """Which server, where that is known."""
+
 
 def frame(payload: bytes, opcode: int = TEXT) -> bytes:
     """Return a client's frame; the mask is zero, so that the payload stays as it is."""
@@ -50,9 +53,10 @@ class Client:
     Blocking until it has subscribed; then it is fed by whoever polls it.
     """
 
-    __slots__ = ("_buffer", "_socket", "index", "receive")
+    __slots__ = ("_buffer", "_socket", "index", "port", "receive")
 
     def __init__(self, port: int, index: int, receive: Callable[["Client", bytes], None]) -> None:
+        self.port = port
         self.index = index
         self.receive = receive
         self._buffer = b""
@@ -93,11 +97,15 @@ class Client:
 
     def feed(self, data: bytes) -> None:
         """Take what was read from the socket."""
-        if not data:
-            raise ServerError(f"The server cut off client {self.index}.")
-        frames, self._buffer = split(self._buffer + data)
-        for opcode, payload in frames:
-            self._take(opcode, payload)
+        try:
+            if not data:
+                raise ServerError(f"The server cut off client {self.index}.")
+            frames, self._buffer = split(self._buffer + data)
+            for opcode, payload in frames:
+                self._take(opcode, payload)
+        except ServerError as error:
+            error.port = self.port
+            raise
 
     def close(self) -> None:
         """Go away without a goodbye."""

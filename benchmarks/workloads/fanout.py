@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from benchmarks import machine
-from benchmarks.contender import Contender, Server
+from benchmarks.contender import Contender, FailedError, Server
 from benchmarks.crowd import Crowd
 from benchmarks.events import DOCUMENT, events, follow
 from benchmarks.poller import Poller
 from benchmarks.tables import number, percentile, table
+from benchmarks.wire import ServerError
 
 WARM_UP = 100
 """Subscribers that come first, so that memory is measured without what is loaded once."""
@@ -58,6 +59,8 @@ class Measured:
     """Of each round: seconds of CPU per delivery."""
     latencies: list[float] = field(default_factory=list)
     """Of each event: seconds from its commit until the last client had it."""
+    failure: str = ""
+    """Why nothing was measured."""
 
 
 def measure(
@@ -69,13 +72,21 @@ def measure(
 ) -> list[Measured]:
     """Measure the servers side by side: all are up, and take turns in each round.
 
-    As many at once as this process may hold the connections of; then the next.
+    As many at once as this process may hold the connections of; then the next. One that
+    fails is left out, and the others begin anew.
     """
     at_once = max(1, machine.connections() // subscribers)
     results = []
     for start in range(0, len(contenders), at_once):
-        together = contenders[start : start + at_once]
-        results += _measure(together, subscribers, pace, documents)
+        together = list(contenders[start : start + at_once])
+        while together:
+            try:
+                results += _measure(together, subscribers, pace, documents)
+            except FailedError as error:
+                together.remove(error.contender)
+                results.append(Measured(error.contender, subscribers, failure=str(error)))
+            else:
+                break
     return results
 
 
@@ -105,18 +116,28 @@ def _measure(
 def followed(
     poller: Poller, contender: Contender, subscribers: int, documents: Sequence[str]
 ) -> Iterator[tuple[Measured, Server, Crowd]]:
-    """Run a server with so many live subscribers, whose memory is measured."""
+    """Run a server with so many live subscribers, whose memory is measured.
+
+    Raises FailedError when the server closes a connection or sends what it should not.
+    """
     with Server(contender) as server, closing(Crowd(poller, server.port, contender.path)) as crowd:
         first = min(WARM_UP, subscribers // 2)
-        follow(crowd, documents, first)
-        before = server.resident()
-        follow(crowd, documents, subscribers - first)
-        grown = server.resident() - before
-        yield Measured(contender, subscribers, grown / (subscribers - first)), server, crowd
+        try:
+            follow(crowd, documents, first)
+            before = server.resident()
+            follow(crowd, documents, subscribers - first)
+            grown = server.resident() - before
+            yield Measured(contender, subscribers, grown / (subscribers - first)), server, crowd
+        except ServerError as error:
+            if error.port == server.port:
+                raise FailedError(contender, str(error)) from error
+            raise
 
 
 def report(results: Sequence[Measured], title: str) -> str:
     """Return a table; ratios are of the medians over the rounds."""
+    failures = "".join(f"{each.failure}\n" for each in results if each.failure)
+    results = [measured for measured in results if not measured.failure]
     cpu = {measured.contender.name: median(measured.cpu) for measured in results}
     ours = cpu.get("ours")
     rows = []
@@ -138,4 +159,4 @@ def report(results: Sequence[Measured], title: str) -> str:
         *("server", "CPU µs per delivery", "× its limit", "× ours"),
         *("p50 ms", "p99 ms", "events", "KiB per connection"),
     )
-    return table(title, head, rows)
+    return table(title, head, rows) + failures

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import closing
 
-from benchmarks.contender import Contender
+from benchmarks.contender import Contender, FailedError
 from benchmarks.events import DOCUMENT
 from benchmarks.poller import Poller
 from benchmarks.tables import number, table
@@ -17,19 +17,28 @@ def measure(contenders: Sequence[Contender], connections: int) -> list[Measured]
     """Measure one server after the other."""
     results = []
     for contender in contenders:
-        with (
-            closing(Poller()) as poller,
-            followed(poller, contender, connections, [DOCUMENT]) as (measured, server, _),
-        ):
-            before = server.cpu_seconds()
-            poller.idle(_IDLE)
-            measured.cpu.append((server.cpu_seconds() - before) / _IDLE)
-            results.append(measured)
+        try:
+            results.append(_measure(contender, connections))
+        except FailedError as error:
+            results.append(Measured(contender, connections, failure=str(error)))
     return results
+
+
+def _measure(contender: Contender, connections: int) -> Measured:
+    with (
+        closing(Poller()) as poller,
+        followed(poller, contender, connections, [DOCUMENT]) as (measured, server, _),
+    ):
+        before = server.cpu_seconds()
+        poller.idle(_IDLE)
+        measured.cpu.append((server.cpu_seconds() - before) / _IDLE)
+        return measured
 
 
 def report(results: Sequence[Measured], title: str) -> str:
     """Return a table."""
+    failures = "".join(f"{each.failure}\n" for each in results if each.failure)
+    results = [measured for measured in results if not measured.failure]
     each = {measured.contender.name: measured.bytes_each for measured in results}
     ours = each.get("ours")
     rows = []
@@ -38,4 +47,4 @@ def report(results: Sequence[Measured], title: str) -> str:
         cells = [number(own / 1024), number(limit and own / limit), number(ours and own / ours)]
         rows.append([measured.contender.name, *cells, f"{measured.cpu[0]:.1%}"])
     head = ("server", "KiB per connection", "× its limit", "× ours", "CPU while idle")
-    return table(title, head, rows)
+    return table(title, head, rows) + failures
