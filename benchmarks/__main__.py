@@ -1,6 +1,7 @@
 """The command line: `python -m benchmarks fanout --servers ours,limit-uvicorn`."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
@@ -78,6 +79,8 @@ WORKLOADS: dict[str, Callable[[Arguments], Iterator[str]]] = {
 def main() -> None:
     """Run workloads, and print each table when it is there."""
     arguments = _arguments()
+    # As Ctrl-C does: by way of the clean-up, which ends the servers.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     machine.allow_connections()
     _, core = machine.cores()
     machine.pin({core})
