@@ -217,18 +217,19 @@ async def test_where_they_began_is_no_difference(library: Library) -> None:
 
 
 async def test_a_crowd_that_comes_back_shares_what_it_missed(library: Library) -> None:
-    await (await library.client("one")).subscribe(READ % "asUser")
+    stays = await (await library.client("one")).subscribe(READ % "asUser")
     clients = [await library.client("one") for _ in range(6)]
     books = [await client.subscribe(READ % "asUser") for client in clients]
     for client in clients[:3]:
         await client.cut_off()
     await write("0")
-    for book in books[3:]:
+    for book in (stays, *books[3:]):
         await book.receive()
     for client in clients[3:]:
         await client.cut_off()
     for title in "123":
         await write(title)
+        await stays.receive()
     for client, book in zip(clients, books, strict=True):
         await client.connect()
         await book.resume()
