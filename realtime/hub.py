@@ -15,10 +15,10 @@ from realtime.audience import Audience, Broadcasts
 from realtime.conf import get_settings
 from realtime.cursor import Position
 from realtime.database import in_database
-from realtime.delivery import BREATH
+from realtime.delivery import BREATH, Delivery
 from realtime.exceptions import CursorExpiredError, LoadError, TopicNameError
 from realtime.gathering import Gathered
-from realtime.loading import Batch, Loader
+from realtime.loading import Batch, ByTopic, Loader
 from realtime.models import is_topic_name
 from realtime.reading import AS_THEY_ARE, Reading
 from realtime.replay import Replays
@@ -278,7 +278,7 @@ class Hub:
         batch = await in_database(self._loader.read)(positions, feeds, limit=limit)
         # A read that is full may have had no room for other topics: these come first.
         self._served = self._served | batch.events.keys() if batch.is_full else set()
-        self._keep(batch)
+        shown = self._keep(batch)
         news_of: list[tuple[str, _Followed]] = []
         for topic, (followed, position) in behind.items():
             if self._followed.get(topic) is not followed:
@@ -299,17 +299,28 @@ class Hub:
                 self._behind.discard(topic)
         if self._behind:
             self._wake.set()
-        await self._hand_out(batch, news_of, feeds)
+        await self._hand_out(shown, news_of, feeds)
 
-    def _keep(self, batch: Batch) -> None:
-        for feed, shown in batch.shown.items():
-            if not isinstance(shown, LoadError):
-                for topic, deliveries in shown.items():
-                    self._replays.keep(feed, batch.events[topic], deliveries)
+    def _keep(self, batch: Batch) -> Mapping[Feed, ByTopic | LoadError]:
+        """Keep what is shown; return it, with what one who came back has read before in its place.
+
+        So both share the results, too.
+        """
+        shown: dict[Feed, ByTopic | LoadError] = {}
+        for feed, loaded in batch.shown.items():
+            if isinstance(loaded, LoadError):
+                shown[feed] = loaded
+                continue
+            kept: dict[str, list[Delivery]] = {}
+            for topic, deliveries in loaded.items():
+                entries = self._replays.keep(feed, batch.events[topic], deliveries)[topic]
+                kept[topic] = [each.delivery for each in entries if each.delivery is not None]
+            shown[feed] = kept
+        return shown
 
     async def _hand_out(
         self,
-        batch: Batch,
+        loaded: Mapping[Feed, ByTopic | LoadError],
         news_of: Sequence[tuple[str, _Followed]],
         feeds: Mapping[str, Collection[Feed]],
     ) -> None:
@@ -321,7 +332,7 @@ class Hub:
         first, handed = True, 0
         for topic, followed in news_of:
             for feed, members in [*followed.subscriptions.items()]:
-                shown = batch.shown.get(feed, {})
+                shown = loaded.get(feed, {})
                 for subscription in [*members]:
                     if feed not in feeds[topic]:  # nobody had the field when this was read
                         subscription.fall_behind()

@@ -7,6 +7,7 @@ from time import sleep
 
 import pytest
 
+import realtime.replay
 from realtime import log
 from realtime.database import in_database
 from realtime.exceptions import CursorExpiredError, TopicNameError
@@ -134,3 +135,20 @@ async def test_topics_that_are_none_count_as_no_subscription(feed: Titles) -> No
     with pytest.raises(TypeError):
         await Hub.current().subscribe(None, feed)  # type: ignore[arg-type]
     assert Subscription.live == before
+
+
+async def test_what_one_who_came_back_has_read_is_what_others_are_handed(
+    feed: Titles, realtime_settings: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    realtime_settings(SWEEP_INTERVAL=3600.0)
+    monkeypatch.setattr(realtime.replay, "KEEP", 0)
+    async with subscribed(feed, "a") as stays:
+        await write([change("a", 1)])
+        await received(stays, 1)
+        monkeypatch.setattr(realtime.replay, "KEEP", 60)
+        await silently([change("a", 2)])
+        back = await Hub.current().subscribe(["a"], feed, after="0")
+        read = [await anext(back) for _ in range(2)]
+        await write([change("a", 3)])
+        assert await anext(stays) is read[1]
+        await back.aclose()
