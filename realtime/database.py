@@ -8,7 +8,7 @@ from inspect import iscoroutinefunction
 from typing import Any, ParamSpec, TypeVar
 
 from channels.db import database_sync_to_async
-from django.db import reset_queries
+from django.db import InterfaceError, OperationalError, reset_queries
 
 from realtime.conf import get_settings
 
@@ -38,6 +38,11 @@ def _hop() -> Callable[..., Coroutine[Any, Any, Any]]:
         _run, thread_sensitive=False, executor=pool
     )
     return hop
+
+
+def is_outage(error: BaseException | None) -> bool:
+    """Tell whether an error is of the database itself, which may be away."""
+    return isinstance(error, OperationalError | InterfaceError)
 
 
 async def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -7,8 +7,9 @@ from typing import Any
 from ariadne import format_error, unwrap_graphql_error
 from ariadne.asgi.handlers.base import GraphQLHandlerBase
 from ariadne.logger import log_error
-from django.db import InterfaceError, OperationalError
 from graphql import GraphQLError
+
+from realtime import database
 
 logger = logging.getLogger("realtime.errors")
 
@@ -59,7 +60,7 @@ class RequestError(Exception):
 def is_outage(error: Exception) -> bool:
     """Tell whether an error, or what a GraphQLError was raised for, is of the database."""
     cause = unwrap_graphql_error(error) if isinstance(error, GraphQLError) else error
-    return isinstance(cause, OperationalError | InterfaceError)
+    return database.is_outage(cause)
 
 
 def fault(error: Exception) -> GraphQLError:

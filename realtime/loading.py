@@ -6,9 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from secrets import token_hex
 from typing import NamedTuple
 
-from django.db import InterfaceError, OperationalError
-
 from realtime import log
+from realtime.database import is_outage
 from realtime.delivery import Delivery
 from realtime.exceptions import LoadError
 from realtime.models import Event
@@ -58,8 +57,7 @@ class Loader:
         try:
             values = feed.values(events)
         except Exception as error:
-            is_database = isinstance(error, OperationalError | InterfaceError)
-            if is_database and feed is not self._suspect:
+            if is_outage(error) and feed is not self._suspect:
                 self._suspect = feed  # all is read again, once
                 raise
             id = token_hex(8)
