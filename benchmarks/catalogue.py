@@ -5,14 +5,15 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.contender import Contender, daphne, uvicorn
+from benchmarks.contender import ROOT, Contender, daphne, uvicorn
 from benchmarks.environments import PEERS, node, python_of, set_up
 
 _LIMIT = "benchmarks.limits.direct_send:application"
 _OURS = "benchmarks.ours.app:application"
+_MANAGE = ROOT / "manage.py"
 
 _CLEW = {
-    "DJANGO_SETTINGS_MODULE": "django_project.settings",
+    "DJANGO_SETTINGS_MODULE": "benchmarks.ours.settings",
     "CLEW_ENV_FILE": os.devnull,
     "CLEW_DEMO": "1",
     "SECRET_KEY": "benchmarks",
@@ -48,8 +49,8 @@ _ALL = (
     ),
     Contender(
         name="ours",
-        about="Clew on Uvicorn",
-        command=uvicorn(_OURS),
+        about="Clew, `manage.py serve`",
+        command=lambda port: [sys.executable, _MANAGE, "serve", "--port", str(port)],
         seed=_SEED,
         environment=_CLEW,
     ),

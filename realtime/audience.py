@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from realtime.conf import get_settings
 from realtime.database import in_database
 from realtime.delivery import BREATH, Shared
+from realtime.member import Follower, Member
 from realtime.payloads import Instances, Payload, Reference, from_text
 from realtime.reading import Reading
-from realtime.subscription import Follower, Member
 
 logger = logging.getLogger("realtime.audience")
 
@@ -19,11 +19,11 @@ logger = logging.getLogger("realtime.audience")
 class Broadcasts(Member[Shared]):
     """The broadcasts of some topics from now on; a slow reader loses the oldest."""
 
+    __slots__ = ("_waiting", "reading")
     cursor = None
 
     def __init__(self, hub: Follower, topics: Collection[str], reading: Reading) -> None:
-        super().__init__(hub)
-        self.topics = frozenset(topics)
+        super().__init__(hub, topics)
         self.reading = reading
         self._waiting: deque[Shared] = deque(maxlen=get_settings().buffer_size)
 
@@ -34,11 +34,13 @@ class Broadcasts(Member[Shared]):
             await self._wait()
         return self._waiting.popleft()
 
-    def push(self, broadcast: Shared) -> None:
-        """Take a broadcast."""
-        if not self._closed and not self._takes(broadcast):
-            self._waiting.append(broadcast)
-            self._wake()
+    def push(self, broadcast: Shared) -> bool:
+        """Take a broadcast; return whether the reader has something to do now."""
+        if self._closed or self._takes(broadcast):
+            return False
+        self._waiting.append(broadcast)
+        self._wake()
+        return True
 
 
 @dataclass(eq=False, slots=True)
@@ -132,18 +134,18 @@ class Audience:
 
     async def hand_out(self) -> None:
         """Hand out what is read, with a breath between, until cancelled."""
-        handed = 0
+        taken = 0
         while True:
             await self._may_move.wait()
             self._may_move.clear()
             while self._moving:
                 steps = self._moving.popleft()
-                is_first = next(steps, None)
-                if is_first is None:
+                is_woken = next(steps, None)
+                if is_woken is None:
                     continue
                 self._moving.append(steps)
-                handed += 1
-                if is_first or handed % BREATH == 0:  # the first executes it for the others
+                taken += not is_woken
+                if is_woken or taken % BREATH == 0:  # the first executes it for the others
                     await asyncio.sleep(0)
 
     async def read(self) -> None:
@@ -188,17 +190,16 @@ def _values(payload: Payload, instances: Mapping[Reading, Instances]) -> Mapping
 
 
 def _steps(topic: _Topic) -> Iterator[bool]:
-    """Hand out what is read of a topic, a listener a step; yield whether it is a first."""
+    """Hand out what is read of a topic, a listener a step; yield whether it was woken."""
     while topic.waiting and topic.waiting[0].is_read:
         broadcast = topic.waiting.popleft()
         for reading, members in [*topic.listeners.items()]:
             shared = broadcast.by(reading)
             if shared is None:
                 continue
-            for n, listener in enumerate([*members]):
+            for listener in [*members]:
                 try:
-                    listener.push(shared)
+                    yield listener.push(shared)
                 except Exception:
                     logger.exception("A broadcast is lost for one of its listeners.")
-                yield n == 0 and len(members) > 1
     topic.is_moving = False

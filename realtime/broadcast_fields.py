@@ -59,6 +59,7 @@ class ChosenStream(LiveStream):
     """The broadcasts of a field that chooses, by its `publish`, what each subscriber gets."""
 
     chooses = True
+    __slots__ = ("_field", "_publish")
 
     def __init__(
         self,

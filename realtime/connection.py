@@ -2,9 +2,8 @@
 
 import asyncio
 import random
-from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from copy import copy
 from functools import partial
 from inspect import isawaitable
@@ -17,13 +16,13 @@ from ariadne.types import Operation
 from graphql import GraphQLError
 from starlette.websockets import WebSocket
 
-from realtime import eager, tasks
+from realtime import tasks
 from realtime.conf import get_settings
-from realtime.eager import Unfinished
 from realtime.encoding import encoded_text
 from realtime.errors import RequestError, fault, reported
 from realtime.execution import Results, begin
-from realtime.protocols.close_codes import Close, CloseCode
+from realtime.outbox import Outbox
+from realtime.protocols.close_codes import Close
 from realtime.protocols.events import (
     Complete,
     ConnectionInit,
@@ -34,12 +33,6 @@ from realtime.protocols.events import (
 )
 from realtime.protocols.server import ServerProtocol
 from realtime.stream import LiveResults, Stream
-
-CLOSE_TIMEOUT = 1.0
-"""Seconds that the close frame waits for a client that does not read."""
-
-STALL_TIMEOUT = 60.0
-"""Seconds for a client that has stopped to read to learn why it is closed, if it reads again."""
 
 
 class Connection:
@@ -59,7 +52,7 @@ class Connection:
     ) -> None:
         self._handler = handler
         self._websocket = websocket
-        self._send = websocket._send  # Starlette's own `send` judges each message anew
+        self._outbox = Outbox(websocket)
         self._protocol = protocol
         self._turn: AbstractAsyncContextManager[None] = (
             asyncio.Lock() if strict_ordering else nullcontext()
@@ -70,9 +63,6 @@ class Connection:
         self._tasks: set[asyncio.Task[None]] = set()
         self._executing: set[asyncio.Task[None]] = set()
         """The operations that have no result yet, and are not live."""
-        self._closed = False
-        self._sending = 0
-        """Frames that the socket has not taken yet."""
         self._heard: asyncio.Event | None = None
         """Set by what the client sends, while that is waited for."""
         self._receiving = CancelScope()
@@ -133,32 +123,15 @@ class Connection:
         for event in events:
             match event:
                 case Frame(text=text):
-                    await self._send_text(text)
+                    await self._outbox.send(text)
                 case Close():
                     await self._close(event)
-
-    async def _send_text(self, text: str) -> None:
-        if self._closed:
-            return
-        self._sending += 1
-        try:
-            await self._send({"type": "websocket.send", "text": text})
-        except (OSError, RuntimeError):
-            return  # the peer is going; `receive` will say so. Servers raise RuntimeErrors, too.
-        finally:
-            self._sending -= 1
 
     async def _close(self, close: Close) -> None:
         for task in self._operations.values():
             task.cancel()
         self._operations.clear()  # a task that was cancelled holds on to what it held
-        if not self._closed:
-            self._closed = True
-            closes[close.code] += 1
-            message = {"type": "websocket.close", "code": int(close.code), "reason": close.reason}
-            stalled = close.code is CloseCode.SLOW_CONSUMER
-            with suppress(OSError, RuntimeError):
-                await _in_time(self._send(message), STALL_TIMEOUT if stalled else CLOSE_TIMEOUT)
+        await self._outbox.close(close)
         self._receiving.cancel()
 
     async def _time_init(self) -> None:
@@ -174,12 +147,12 @@ class Connection:
         protocol, patience = self._protocol, get_settings().pong_timeout
         heard = self._heard = asyncio.Event()
         try:
-            if not await _in_time(self._act(protocol.heartbeat()), patience):
+            if not await tasks.in_time(self._act(protocol.heartbeat()), patience):
                 await self._act(protocol.peer_stalled())  # sending waits for readers
-            elif protocol.ANSWERS_HEARTBEAT and not await _in_time(heard.wait(), patience):
+            elif protocol.ANSWERS_HEARTBEAT and not await tasks.in_time(heard.wait(), patience):
                 # Who does not read does not see the ping, either, if only that was still taken.
-                stalled = self._sending > 0
-                await self._act(protocol.peer_stalled() if stalled else protocol.peer_silent())
+                events = protocol.peer_stalled if self._outbox.is_stalled else protocol.peer_silent
+                await self._act(events())
         finally:
             self._heard = None
 
@@ -229,26 +202,16 @@ class Connection:
         async with aclosing(results):
             operation = Operation(str(id), payload.get("operationName"), results)  # type: ignore[arg-type]  # has all that is used of a generator
             await self._tell(self._handler.on_operation, operation)
-            task = asyncio.current_task()
-            assert task is not None
             if isinstance(results, LiveResults):
-                results.pass_to(partial(self._pass, id, task, *self._protocol.envelope(id)))
+                results.pass_to(self._outbox.outlet(*self._protocol.envelope(id)))
             try:
                 async for result in results:
-                    if self._operations.get(id) is not task:
+                    if not self._owns(id):
                         return  # it was to end, and has taken its cancellation for something else
                     for frame in self._protocol.next(id, result):
-                        await self._send_text(frame.text)
+                        await self._outbox.send(frame.text)
             finally:
                 await self._tell(self._handler.on_complete, operation)
-
-    def _pass(
-        self, id: OperationId, task: asyncio.Task[None], before: str, after: str, result: str
-    ) -> Unfinished | None:
-        """Send a result of an operation whose task waits for one, without waking it."""
-        if self._operations.get(id) is not task:
-            return None  # it is to end
-        return eager.begin(self._send_text(before + result + after), task)
 
     async def _end(self, id: OperationId, end: Callable[[], Sequence[Event]]) -> None:
         if self._owns(id):
@@ -287,9 +250,6 @@ class Connection:
 _open: set[Connection] = set()
 _draining = False
 
-closes: Counter[CloseCode] = Counter()
-"""How often this process has closed a connection, by the code."""
-
 
 def open_connections() -> int:
     """Count the connections that this process serves."""
@@ -310,15 +270,6 @@ async def drain_connections(*, seconds: float) -> None:
                 closing.create_task(connection.drain(after=after, patience=seconds))
     finally:
         _draining = False
-
-
-async def _in_time(awaitable: Awaitable[object], seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            await awaitable
-    except TimeoutError:
-        return False
-    return True
 
 
 async def _called(value: Any) -> Any:

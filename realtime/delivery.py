@@ -1,17 +1,17 @@
 """What travels from the log to the subscribers of a field, and what they share of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from copy import deepcopy
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from realtime import tasks
 from realtime.cursor import Position
 from realtime.models import Event
 
-BREATH = 32
-"""Members that are handed something before the event loop serves others: each of them may
-then execute an operation, or write to a socket."""
+BREATH = 256
+"""Members that take what they are handed at once before the event loop serves others: some
+milliseconds. One whose reader is woken for it has more to do, and gets its turn right away."""
 
 
 class DisownedError(Exception):
@@ -73,17 +73,47 @@ class Shared:
         return result
 
 
+class Place(NamedTuple):
+    """Where something stands in the log."""
+
+    topic: str
+    position: Position
+
+
 class Delivery(Shared):
     """The value that a field shows for one event."""
 
-    __slots__ = ("event", "position", "topic", "weight")
+    __slots__ = ("event", "place", "weight")
 
     def __init__(self, event: Event, value: Any) -> None:
         super().__init__(value)
         self.weight = _weight(value)
         self.event = event
-        self.topic: str = event.topic_id
-        self.position = Position(event.offset, event.topic.epoch)
+        self.place = Place(event.topic_id, Position(event.offset, event.topic.epoch))
+
+
+Shown = tuple[Event, Any]
+"""An event, and the value that its field shows for it."""
+
+
+class Entry(NamedTuple):
+    """A place in the log, and what a field shows of its event, if anything."""
+
+    position: Position
+    delivery: Delivery | None
+
+
+class Feed(Protocol):
+    """What turns events into the values of one field; subscriptions of a field share it."""
+
+    coalesces: bool
+    """Whether of several events of one object that wait the newest is enough."""
+
+    def values(self, events: Sequence[Event]) -> list[Shown]:
+        """Return the values of a batch, in order; events that the field does not show are left out.
+
+        Runs in a database thread, once per batch whatever the number of subscriptions.
+        """
 
 
 def _weight(value: Any) -> int:

@@ -3,10 +3,8 @@
 import asyncio
 import contextvars
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass, field
-from itertools import chain
 from time import monotonic
 from typing import Any, ClassVar
 
@@ -15,28 +13,18 @@ from realtime.audience import Audience, Broadcasts
 from realtime.conf import get_settings
 from realtime.cursor import Position
 from realtime.database import in_database
-from realtime.delivery import BREATH, Delivery
+from realtime.delivery import BREATH, Delivery, Entry, Feed
 from realtime.exceptions import CursorExpiredError, LoadError, TopicNameError
+from realtime.followed import Followed, FollowedTopics
 from realtime.gathering import Gathered
 from realtime.loading import Batch, ByTopic, Loader
+from realtime.member import Member
 from realtime.models import is_topic_name
 from realtime.reading import AS_THEY_ARE, Reading
 from realtime.replay import Replays
-from realtime.subscription import Entry, Feed, Member, Subscription, resumed
+from realtime.subscription import Subscription, resumed
 
 logger = logging.getLogger("realtime.hub")
-
-
-@dataclass(eq=False, slots=True)
-class _Followed:
-    """A topic that somebody here subscribes to."""
-
-    position: int | None = None
-    """Offset up to which its events were handed out; None until its head was read."""
-    epoch: str = ""
-    heard: int = 0
-    """The highest offset that a doorbell or the sweep has told of."""
-    subscriptions: dict[Feed, set[Subscription]] = field(default_factory=dict)
 
 
 class Hub:
@@ -49,17 +37,15 @@ class Hub:
     """Events that the hubs of this process have handed out."""
 
     def __init__(self) -> None:
-        self._followed: dict[str, _Followed] = {}
+        self._topics = FollowedTopics()
         self._audience = Audience()
         self._members: set[Member[Any]] = set()
         """All who have not left, also those whose topics have expired."""
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._sweep_at = 0.0
-        self._behind: set[str] = set()
-        """The topics of which more was heard than handed out."""
-        self._served: set[str] = set()
-        """Those of them that had their turn, while there is too much for one."""
+        self._served: Set[str] = set()
+        """The topics that had their turn, while there is too much for one."""
         self._loader = Loader()
         self._replays = Replays()
         self._heads = Gathered(log.heads)
@@ -81,7 +67,9 @@ class Hub:
         if not all(map(is_topic_name, topics)):
             raise TopicNameError  # here, since look-ups of many go together
         subscription = Subscription(self, topics, feed)
-        self._join(subscription)
+        self._topics.join(subscription)
+        self._members.add(subscription)
+        self._start()
         try:
             start: Mapping[str, Position]
             if after is None:
@@ -90,7 +78,8 @@ class Hub:
                 extents = await self._extents(subscription.topics)
                 heads = {topic: extent.head for topic, extent in extents.items()}
                 start = resumed(after, extents)
-            self._begin(heads)
+            if self._topics.begin(heads):
+                self._wake.set()
             subscription.begin(start)
             handed_out = self.positions(heads)
             # Behind by its cursor; or without one, where another reader of the heads was quicker.
@@ -129,7 +118,7 @@ class Hub:
         self._members.discard(member)
         match member:
             case Subscription():
-                self._unfollow(member)
+                self._topics.leave(member)
             case Broadcasts():
                 self._audience.leave(member)
         if not self._tasks or self._members:
@@ -141,32 +130,9 @@ class Hub:
         for each in (self._replays, self._heads, self._extents):
             await each.aclose()
 
-    def _join(self, subscription: Subscription) -> None:
-        self._members.add(subscription)
-        for topic in subscription.topics:
-            followed = self._followed.setdefault(topic, _Followed())
-            followed.subscriptions.setdefault(subscription.feed, set()).add(subscription)
-        self._start()
-
-    def _unfollow(self, subscription: Subscription) -> None:
-        for topic in subscription.topics:
-            followed = self._followed.get(topic)
-            members = followed and followed.subscriptions.get(subscription.feed)
-            if not followed or not members:
-                continue  # never joined, or ended by `_expire`
-            members.discard(subscription)
-            if not members:
-                del followed.subscriptions[subscription.feed]
-            if not followed.subscriptions:
-                del self._followed[topic]
-
     def positions(self, topics: Collection[str]) -> dict[str, int]:
         """Return how far the events of these topics were handed out."""
-        return {
-            topic: self._followed[topic].position or 0
-            for topic in topics
-            if topic in self._followed
-        }
+        return self._topics.handed_out(topics)
 
     async def replay(
         self, feed: Feed, behind: Mapping[str, Position]
@@ -174,42 +140,25 @@ class Hub:
         """Return a batch of what follows on these positions. Raises CursorExpiredError."""
         return await self._replays.read(feed, behind)
 
-    def _begin(self, heads: Mapping[str, Position]) -> None:
-        """Start to follow topics of which no position was known, from the heads just read."""
-        for topic, head in heads.items():
-            followed = self._followed.get(topic)
-            if followed is not None and followed.position is None:
-                followed.position, followed.epoch = head
-                self._note(topic, followed, followed.heard)
-
     def _hear(self, message: doorbell.Message) -> None:
-        for topic, (offset, epoch) in message.heads.items():
-            followed = self._followed.get(topic)
-            if followed is None:
+        for name, (offset, epoch) in message.heads.items():
+            topic = self._topics.get(name)
+            if topic is None:
                 continue
-            if followed.epoch not in {"", epoch}:
+            if not topic.has_epoch(epoch):
                 # The log was rebuilt, or the ring is from before that: the database knows.
                 self._sweep_at = 0.0
                 self._wake.set()
-            else:
-                self._note(topic, followed, offset)
-        for topic, text in message.broadcasts:
-            self._audience.hear(topic, text)
+            elif self._topics.note(name, offset):
+                self._wake.set()
+        for name, text in message.broadcasts:
+            self._audience.hear(name, text)
 
-    def _note(self, topic: str, followed: _Followed, offset: int) -> None:
-        """Note that a topic has come to an offset, as one was told."""
-        followed.heard = max(followed.heard, offset)
-        if followed.position is not None and followed.heard > followed.position:
-            self._behind.add(topic)
-            self._wake.set()
-
-    async def _expire(self, topic: str) -> None:
+    async def _expire(self, name: str) -> None:
         """End the subscriptions of a topic whose log does not go on from where they stand."""
-        subscriptions = self._followed.pop(topic).subscriptions
-        for number, subscription in enumerate(chain(*subscriptions.values())):
-            subscription.fail(CursorExpiredError(topic))
-            if number % BREATH == 0:
-                await asyncio.sleep(0)
+        for subscription in self._topics.drop(name):
+            subscription.fail(CursorExpiredError(name))
+            await asyncio.sleep(0)
 
     async def _follow(self) -> None:
         """Hand out what the doorbell tells of, and sweep for what it did not tell of."""
@@ -226,8 +175,8 @@ class Hub:
                     self._sweep_at = monotonic() + interval
                     self._replays.forget()
                     await self._sweep()
-                if self._behind:
-                    await self._advance()
+                if behind := self._topics.behind():
+                    await self._advance(behind)
             except Exception:
                 # Nothing was handed out and no position moved: the next round reads it again.
                 if not failing:
@@ -242,62 +191,50 @@ class Hub:
 
     async def _sweep(self) -> None:
         # As positions are now: they may grow while the log is asked.
-        following = {
-            topic: (followed, Position(followed.position, followed.epoch))
-            for topic, followed in self._followed.items()
-            if followed.position is not None
-        }
+        following = self._topics.positions()
         if not following:
             return
-        known = {topic: position for topic, (_, position) in following.items()}
-        for topic, head in (await in_database(log.changed)(known)).items():
-            followed, position = following[topic]
-            if self._followed.get(topic) is not followed:
+        known = {name: position for name, (_, position) in following.items()}
+        for name, head in (await in_database(log.changed)(known)).items():
+            topic, position = following[name]
+            if self._topics.get(name) is not topic:
                 continue
-            if head.offset < position.offset or followed.epoch not in {"", head.epoch}:
-                await self._expire(topic)
+            if head.offset < position.offset or not topic.has_epoch(head.epoch):
+                await self._expire(name)
             else:
-                followed.epoch = head.epoch
-                self._note(topic, followed, head.offset)
+                topic.epoch = head.epoch
+                if self._topics.note(name, head.offset):
+                    self._wake.set()
 
-    async def _advance(self) -> None:
+    async def _advance(self, behind: Mapping[str, tuple[Followed, int]]) -> None:
         """Read one batch of the topics that are behind, load what is shown of it, hand it out.
 
         One batch a round, so that a busy topic starves no other.
         """
-        behind: dict[str, tuple[_Followed, int]] = {}
-        for topic in self._behind - self._served or self._behind.copy():
-            followed = self._followed.get(topic)
-            if followed is None or followed.position is None:
-                self._behind.discard(topic)
-            else:
-                behind[topic] = followed, followed.position
-        positions = {topic: position for topic, (_, position) in behind.items()}
-        feeds = {topic: {*followed.subscriptions} for topic, (followed, _) in behind.items()}
+        chosen = {name: behind[name] for name in behind.keys() - self._served} or behind
+        positions = {name: position for name, (_, position) in chosen.items()}
+        feeds = {name: {*topic.members} for name, (topic, _) in chosen.items()}
         limit = get_settings().read_batch
         batch = await in_database(self._loader.read)(positions, feeds, limit=limit)
         # A read that is full may have had no room for other topics: these come first.
         self._served = self._served | batch.events.keys() if batch.is_full else set()
         shown = self._keep(batch)
-        news_of: list[tuple[str, _Followed]] = []
-        for topic, (followed, position) in behind.items():
-            if self._followed.get(topic) is not followed:
+        news_of: list[tuple[str, Followed]] = []
+        for name, (topic, position) in chosen.items():
+            if self._topics.get(name) is not topic:
                 continue
-            news = batch.events.get(topic, [])
+            news = batch.events.get(name, [])
             if not log.continues(news, position) or (
-                news and followed.epoch not in {"", news[0].topic.epoch}
+                news and not topic.has_epoch(news[0].topic.epoch)
             ):
-                await self._expire(topic)
-                continue
-            if news:
-                followed.position, followed.epoch = news[-1].offset, news[-1].topic.epoch
+                await self._expire(name)
+            elif news:
+                topic.position, topic.epoch = news[-1].offset, news[-1].topic.epoch
                 Hub.handed_out += len(news)
-                news_of.append((topic, followed))
+                news_of.append((name, topic))
             elif not batch.is_full:
-                followed.heard = position  # told of what the log does not hold
-            if followed.heard <= (followed.position or 0):
-                self._behind.discard(topic)
-        if self._behind:
+                topic.heard = position  # told of what the log does not hold
+        if self._topics.behind():
             self._wake.set()
         await self._hand_out(shown, news_of, feeds)
 
@@ -321,7 +258,7 @@ class Hub:
     async def _hand_out(
         self,
         loaded: Mapping[Feed, ByTopic | LoadError],
-        news_of: Sequence[tuple[str, _Followed]],
+        news_of: Sequence[tuple[str, Followed]],
         feeds: Mapping[str, Collection[Feed]],
     ) -> None:
         """Give the members of these topics what was loaded for their fields, with breaths between.
@@ -329,24 +266,30 @@ class Hub:
         Who comes meanwhile has read a head that is beyond it, or reads it from the log:
         the positions stand already where they will be.
         """
-        first, handed = True, 0
-        for topic, followed in news_of:
-            for feed, members in [*followed.subscriptions.items()]:
+        taken = 0
+        for name, topic in news_of:
+            for feed, members in [*topic.members.items()]:
                 shown = loaded.get(feed, {})
+                deliveries = () if isinstance(shown, LoadError) else shown.get(name, ())
                 for subscription in [*members]:
-                    if feed not in feeds[topic]:  # nobody had the field when this was read
+                    if feed not in feeds[name]:  # nobody had the field when this was read
                         subscription.fall_behind()
-                        handed += 1
                     elif isinstance(shown, LoadError):
                         subscription.fail(shown)
-                        handed += 1
-                    elif deliveries := shown.get(topic):
-                        subscription.push(deliveries)
-                        handed += len(deliveries)
-                    if handed >= BREATH or (first and handed):
-                        # The very first executes it for the others.
-                        first, handed = False, 0
-                        await asyncio.sleep(0)
+                    elif not _push(subscription, deliveries):
+                        taken += 1
+                        if taken % BREATH:
+                            continue
+                    # Also lest others need the result that a first one is to make.
+                    await asyncio.sleep(0)
+
+
+def _push(subscription: Subscription, deliveries: Sequence[Delivery]) -> bool:
+    try:
+        return subscription.push(deliveries)
+    except Exception as error:
+        subscription.fail(error)  # of one reader alone, and so are its faults
+        return True
 
 
 _running: dict[asyncio.AbstractEventLoop, Hub] = {}
@@ -354,4 +297,4 @@ _running: dict[asyncio.AbstractEventLoop, Hub] = {}
 
 def followed_topics() -> int:
     """Count the topics that the hubs of this process follow."""
-    return sum(len(hub._followed) for hub in list(_running.values()))
+    return sum(len(hub._topics) for hub in list(_running.values()))

@@ -26,11 +26,11 @@ from graphql import (
 
 from realtime.broadcast_fields import SKIP, BroadcastField
 from realtime.database import call
+from realtime.delivery import Shown
 from realtime.hub import Hub
 from realtime.live_stream import LiveStream
 from realtime.models import Event
 from realtime.sharing import Scope, everyone, same_user, scope_of
-from realtime.subscription import Shown
 
 __all__ = ["SKIP", "Kind", "LiveSubscriptionType", "everyone", "resuming", "same_user"]
 

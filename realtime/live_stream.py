@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, ClassVar, Self
 
 from realtime.delivery import Shared
-from realtime.subscription import Member
+from realtime.member import Member
 
 
 def _nobody() -> None:
@@ -16,6 +16,7 @@ class LiveStream:
 
     chooses: ClassVar[bool] = False
     """Whether its reader alone can tell what of each value this subscriber gets."""
+    __slots__ = ("_first", "_skip", "member", "scope")
 
     def __init__(
         self,
@@ -56,6 +57,11 @@ class LiveStream:
             shared: Shared = await anext(self.member)
             if not self.skips(shared.value):
                 return shared
+
+    @property
+    def may_skip(self) -> bool:
+        """Whether there are values that this subscriber is not to get."""
+        return self._skip is not None
 
     def skips(self, value: Any) -> bool:
         """Tell whether this subscriber is not to get a value."""

@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 from realtime import log
 from realtime.database import is_outage
-from realtime.delivery import Delivery
+from realtime.delivery import Delivery, Feed
 from realtime.exceptions import LoadError
 from realtime.models import Event
-from realtime.subscription import Feed
 
 logger = logging.getLogger("realtime.loading")
 

@@ -10,8 +10,9 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from realtime import hub
-from realtime.connection import closes, open_connections
+from realtime.connection import open_connections
 from realtime.doorbell import reachability
+from realtime.outbox import closes
 from realtime.protocols.close_codes import CloseCode
 from realtime.subscription import Subscription
 from realtime.transports.streaming import open_streams

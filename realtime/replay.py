@@ -10,10 +10,9 @@ from realtime import log, tasks
 from realtime.conf import get_settings
 from realtime.cursor import Position
 from realtime.database import in_database
-from realtime.delivery import Delivery
+from realtime.delivery import Delivery, Entry, Feed, Place, Shown
 from realtime.exceptions import CursorExpiredError
 from realtime.models import Event
-from realtime.subscription import Entry, Feed, Shown
 
 KEEP = 5.0
 """Seconds for which deliveries are kept: those whom a server sends away come back within these."""
@@ -80,7 +79,7 @@ class Replays:
         self, feed: Feed, events: Iterable[Event], deliveries: Iterable[Delivery]
     ) -> dict[str, list[Entry]]:
         """Keep what a field shows of events; return it, with what was kept already in its place."""
-        shown = {(each.topic, each.position.offset): each for each in deliveries}
+        shown = {each.place: each for each in deliveries}
         entries: dict[str, list[Entry]] = {}
         now = monotonic()
         latest = []
@@ -90,7 +89,7 @@ class Replays:
             kept = self._kept.get(key)
             if kept is None or kept.entry.position != position:
                 self._forget(key)
-                entry = Entry(position, shown.get((event.topic_id, event.offset)))
+                entry = Entry(position, shown.get(Place(event.topic_id, position)))
                 kept = self._kept[key] = _Kept(entry, now)
                 latest.append(key)
             entries.setdefault(event.topic_id, []).append(kept.entry)

@@ -12,10 +12,11 @@ Scope = Callable[..., Hashable | None]
 
 def everyone(_: Any, info: GraphQLResolveInfo[Any], **args: Any) -> Hashable:
     """Share results among all subscribers: they do not depend on who is asking."""
-    return _everyone()
+    return to_everyone()
 
 
-def _everyone() -> Hashable:
+def to_everyone() -> Hashable:
+    """Return the scope of all."""
     return "everyone"
 
 
@@ -36,5 +37,5 @@ def scope_of(
 ) -> Callable[[], Hashable | None] | None:
     """Return what tells a subscriber's scope of the moment; None where nothing is shared."""
     if share is None or share is everyone:
-        return share and _everyone
+        return share and to_everyone
     return partial(share, root, info, **args)

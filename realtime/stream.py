@@ -1,8 +1,8 @@
 """The results of a subscription, as the JSON texts that go to its client."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterable, Awaitable, Callable, Hashable
-from typing import Any, Self
+from collections.abc import AsyncIterable, Awaitable, Hashable
+from typing import Any, Protocol, Self
 from weakref import WeakValueDictionary
 
 from ariadne.asgi.handlers.base import GraphQLHandlerBase
@@ -19,7 +19,7 @@ from graphql import (
     visit,
 )
 
-from realtime import tasks
+from realtime import sharing, tasks
 from realtime.delivery import DisownedError, Shared
 from realtime.eager import Unfinished
 from realtime.encoding import encoded, encoded_text
@@ -27,8 +27,12 @@ from realtime.errors import RequestError, fault, is_outage, reported
 from realtime.exceptions import LoadError
 from realtime.live_stream import LiveStream
 
-Sink = Callable[[str], Unfinished | None]
-"""Takes a result; returns what is to be awaited before the next, if anything is."""
+
+class Sink(Protocol):
+    """Where the results of one operation go."""
+
+    def send(self, result: str) -> Unfinished | None:
+        """Send a result; return what is to be awaited before the next, if anything is."""
 
 
 class Stream(ABC):
@@ -37,6 +41,8 @@ class Stream(ABC):
     With `confirm` the first one says that the subscription is live. Raises RequestError
     where the source breaks.
     """
+
+    __slots__ = ("_confirm", "_handler")
 
     def __init__(self, handler: GraphQLHandlerBase, *, confirm: bool) -> None:
         self._handler = handler
@@ -116,6 +122,11 @@ class SourceResults(Stream):
 class LiveResults(Stream):
     """Those of a live field: executed and encoded once for all whose results are the same."""
 
+    __slots__ = (
+        *("_executor", "_has_one_cursor", "_key", "_member", "_operation", "_sink", "_skip"),
+        "_values",
+    )
+
     def __init__(
         self,
         handler: GraphQLHandlerBase,
@@ -132,6 +143,10 @@ class LiveResults(Stream):
         member = self._member
         self._has_one_cursor = len(member.topics) == 1 and member.cursor is not None
         self._operation = _operations.setdefault((operation, self._has_one_cursor), _Operation())
+        # Constant for most: what takes thousands of deliveries in a row need not ask again.
+        scope = values.scope
+        self._key = (self._operation, scope()) if scope is sharing.to_everyone else None
+        self._skip = values.skips if values.may_skip else None
         self._sink: Sink | None = None
 
     @property
@@ -143,7 +158,7 @@ class LiveResults(Stream):
         """Give results that others have executed to a sink, at once, while the reader waits."""
         if not self._values.chooses:
             self._sink = sink
-            self._member.taker = self._take
+            self._member.taker = self
 
     async def aclose(self) -> None:
         """End the subscription. Idempotent."""
@@ -167,17 +182,20 @@ class LiveResults(Stream):
             result = await self._execute(shared)
         return self._addressed(result)
 
-    def _take(self, shared: Shared) -> bool:
+    def take(self, shared: Shared) -> bool:
+        """Send the result of what the reader waits for, if others have made it."""
         try:
-            result = shared.results.get((self._operation, self._values.scope()))
+            result = shared.results.get(self._key or (self._operation, self._values.scope()))
             if result is None:
                 return False
-            if self._values.skips(shared.value):
+            if self._skip is not None and self._skip(shared.value):
                 return True
         except Exception:
             return False  # the reader meets it
         assert self._sink is not None
-        unfinished = self._sink(self._addressed(result))
+        if not self._has_one_cursor:
+            result = _with_cursor(result, self.cursor)
+        unfinished = self._sink.send(result)
         if unfinished is not None:
             self._member.finish(unfinished)
         return True

@@ -1,126 +1,18 @@
-"""What a reader holds of the hub: the deliveries of some topics."""
+"""What a reader holds of the hub and its log: the deliveries of some topics."""
 
-import asyncio
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import ClassVar
 
 from realtime import cursor, tasks
 from realtime.conf import get_settings
 from realtime.cursor import Position
-from realtime.delivery import BREATH, Delivery, Shared
-from realtime.eager import Unfinished
+from realtime.delivery import Delivery, Feed, Place
 from realtime.exceptions import CursorExpiredError, CursorInvalidError
 from realtime.log import NOTHING, Extent
-from realtime.models import Event
+from realtime.member import Follower, Member
 
-S = TypeVar("S", bound=Shared)
-
-
-Shown = tuple[Event, Any]
-"""An event, and the value that its field shows for it."""
-
-
-class Entry(NamedTuple):
-    """A place in the log, and what a field shows of its event, if anything."""
-
-    position: Position
-    delivery: Delivery | None
-
-
-class Feed(Protocol):
-    """What turns events into the values of one field; subscriptions of a field share it."""
-
-    coalesces: bool
-    """Whether of several events of one object that wait the newest is enough."""
-
-    def values(self, events: Sequence[Event]) -> list[Shown]:
-        """Return the values of a batch, in order; events that the field does not show are left out.
-
-        Runs in a database thread, once per batch whatever the number of subscriptions.
-        """
-
-
-class Member(ABC, Generic[S]):
-    """Who is handed out something by a hub; owned by its reader, who ends it with `aclose()`.
-
-    A reader who waits may be spared its turn: the `taker` is called with what it waits for,
-    and returns whether it has taken that.
-    """
-
-    topics: frozenset[str]
-    taker: Callable[[S], bool] | None = None
-
-    def __init__(self, hub: "Follower") -> None:
-        self._hub = hub
-        self._closed = False
-        self._loop = asyncio.get_running_loop()
-        self._waiter: asyncio.Future[None] | None = None
-        self._unfinished: Unfinished | None = None
-
-    @property
-    @abstractmethod
-    def cursor(self) -> str | None:
-        """Where the reader stands: behind what it got last; None where nothing is replayed."""
-
-    def __aiter__(self) -> Self:
-        return self
-
-    @abstractmethod
-    async def __anext__(self) -> S: ...
-
-    async def aclose(self) -> None:
-        """Leave the hub. Idempotent."""
-        self._closed = True
-        self._wake()
-        await self._hub.leave(self)
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    async def _wait(self) -> None:
-        # Barer than an asyncio.Event: this is done once per subscriber and event.
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        except asyncio.CancelledError:
-            if self._unfinished is None:
-                raise
-            self._unfinished.cancel()
-        if self._unfinished is not None:
-            unfinished, self._unfinished = self._unfinished, None
-            await unfinished
-
-    def finish(self, unfinished: Unfinished) -> None:
-        """Have the reader, who waits, await what its taker has begun."""
-        self._unfinished = unfinished
-        self._wake()
-
-    def _takes(self, handed: S) -> bool:
-        """Offer something to the taker, if the reader waits."""
-        waiter = self._waiter
-        return (
-            self.taker is not None
-            and waiter is not None
-            and not waiter.done()
-            and self.taker(handed)
-        )
-
-
-class Follower(Protocol):
-    """The hub, as its members see it."""
-
-    def positions(self, topics: Collection[str]) -> dict[str, int]:
-        """Return how far the events of these topics were handed out."""
-
-    async def replay(
-        self, feed: Feed, behind: Mapping[str, Position]
-    ) -> Mapping[str, Sequence[Entry]]:
-        """Return a batch of what follows on these positions. Raises CursorExpiredError."""
-
-    async def leave(self, member: Member[Any]) -> None:
-        """Hand out nothing more to this member. Idempotent."""
+TURN = 32
+"""Events that one who is behind gets in a row, while others are behind, too."""
 
 
 class Subscription(Member[Delivery]):
@@ -130,19 +22,24 @@ class Subscription(Member[Delivery]):
     dropped here and read from the log again when the reader has come so far.
     """
 
+    __slots__ = (
+        *("_behind", "_error", "_live", "_read", "_received", "_replayed", "_taken", "_targets"),
+        "feed",
+    )
     live: ClassVar[int] = 0
     """Subscriptions of this process that have not ended."""
     overflows: ClassVar[int] = 0
     """How often more waited for one of them than it may hold."""
 
     def __init__(self, hub: Follower, topics: Collection[str], feed: Feed) -> None:
-        super().__init__(hub)
-        self.topics = frozenset(topics)
+        super().__init__(hub, topics)
         Subscription.live += 1
         self.feed = feed
         self._read: dict[str, int] = {}
         """Up to where the log was read for it."""
         self._received: dict[str, Position] = {}
+        self._taken: Place | None = None
+        """What its taker had last, if that is not noted in those two."""
         # Lists, since an empty deque has room for 64: of most subscribers nothing waits.
         self._live: list[Delivery] = []
         self._replayed: list[Delivery] = []
@@ -158,16 +55,18 @@ class Subscription(Member[Delivery]):
     @property
     def cursor(self) -> str:
         """Where the reader stands: behind the delivery that it got last."""
+        self._note_taken()
         return cursor.to_text(self._received)
 
     async def __anext__(self) -> Delivery:
         while True:
+            self._note_taken()
             if self._error is not None:
                 raise self._error
             if self._closed:
                 raise StopAsyncIteration
             if self._replayed:
-                if len(self._replayed) % BREATH == 0:
+                if len(self._replayed) % TURN == 0:
                     await tasks.turn()
                 return self._deliver(self._replayed.pop(0))
             if self._behind:
@@ -178,8 +77,9 @@ class Subscription(Member[Delivery]):
                 await self._replay()
             elif self._live:
                 delivery = self._live.pop(0)
-                if delivery.position.offset > self._read[delivery.topic]:
-                    self._read[delivery.topic] = delivery.position.offset
+                topic, position = delivery.place
+                if position.offset > self._read[topic]:
+                    self._read[topic] = position.offset
                     return self._deliver(delivery)
             else:
                 await self._wait()
@@ -190,7 +90,7 @@ class Subscription(Member[Delivery]):
         await super().aclose()
 
     def _deliver(self, delivery: Delivery) -> Delivery:
-        self._received[delivery.topic] = delivery.position
+        topic, self._received[topic] = delivery.place
         return delivery
 
     async def _replay(self) -> None:
@@ -214,20 +114,50 @@ class Subscription(Member[Delivery]):
             )
             self._read[topic] = entries[-1].position.offset
 
-    def push(self, deliveries: Sequence[Delivery]) -> None:
-        """Take what the hub hands out."""
+    def push(self, deliveries: Sequence[Delivery]) -> bool:
+        """Take what the hub hands out; return whether the reader has something to do now."""
+        taken = 0
+        for delivery in deliveries:
+            if not self._takes_next(delivery):
+                break
+            taken += 1
+        if taken == len(deliveries):
+            return False
         if self._behind or self._closed:
-            return  # it will be read from the log
-        if self.taker is not None:
-            deliveries = self._offer(deliveries)
-            if not deliveries:
-                return
-        self._live = self._with(self._live, deliveries)
+            return False  # it will be read from the log
+        self._live = self._with(self._live, deliveries[taken:])
         if self._is_too_much():
             Subscription.overflows += 1
             self.fall_behind()
         else:
             self._wake()
+        return True
+
+    def _takes_next(self, delivery: Delivery) -> bool:
+        """Offer a delivery to the taker, if the reader waits."""
+        taker, waiter = self.taker, self._waiter
+        if taker is None or waiter is None or waiter.done():
+            return False
+        before, place = self._taken, delivery.place
+        if before is None or before.topic != place.topic:
+            self._note_taken()
+            read = self._read[place.topic]
+        else:
+            read = before.position.offset
+        if place.position.offset <= read:
+            return True
+        self._taken = place
+        if taker.take(delivery):
+            return True
+        self._taken = before
+        return False
+
+    def _note_taken(self) -> None:
+        if self._taken is not None:
+            topic, position = self._taken
+            self._received[topic] = position
+            self._read[topic] = position.offset
+            self._taken = None
 
     def _is_too_much(self) -> bool:
         waiting, settings = self._live, get_settings()
@@ -235,27 +165,13 @@ class Subscription(Member[Delivery]):
             len(waiting) > 1 and sum(each.weight for each in waiting) > settings.buffer_weight
         )
 
-    def _offer(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
-        """Let the taker have what it takes at once; return the rest."""
-        for n, delivery in enumerate(deliveries):
-            topic, position = delivery.topic, delivery.position
-            if position.offset <= self._read[topic]:
-                continue
-            before = self._received[topic]
-            self._received[topic] = position
-            if not self._takes(delivery):
-                self._received[topic] = before
-                return deliveries[n:]
-            self._read[topic] = position.offset
-        return ()
-
     def _with(self, waiting: list[Delivery], news: Iterable[Delivery]) -> list[Delivery]:
         if not self.feed.coalesces:
             waiting.extend(news)
             return waiting
         newest: dict[tuple[str, str], Delivery] = {}
         for delivery in (*waiting, *news):
-            about = (delivery.topic, delivery.event.object_id)
+            about = (delivery.place.topic, delivery.event.object_id)
             newest.pop(about, None)
             newest[about] = delivery
         return [*newest.values()]

@@ -1,7 +1,7 @@
-"""Tasks that end, that several wait for, and that take turns."""
+"""Tasks that end, that several wait for, that are waited for so long, and that take turns."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -42,6 +42,16 @@ def _heed(task: asyncio.Task[Any]) -> None:
     # Those who wait may all have gone: its exception is nobody's then.
     if not task.cancelled():
         task.exception()
+
+
+async def in_time(awaitable: Awaitable[object], seconds: float) -> bool:
+    """Await something for so long; return whether it has ended."""
+    try:
+        async with asyncio.timeout(seconds):
+            await awaitable
+    except TimeoutError:
+        return False
+    return True
 
 
 async def turn() -> None:

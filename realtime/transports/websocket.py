@@ -9,7 +9,8 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from realtime.conf import get_settings
-from realtime.connection import Connection, closes
+from realtime.connection import Connection
+from realtime.outbox import closes
 from realtime.protocols.close_codes import CloseCode
 from realtime.protocols.registry import negotiate
 

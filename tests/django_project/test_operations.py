@@ -1,5 +1,6 @@
 """Every operation that the project promises, as written, with what it costs the database."""
 
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from orders.models import Order
 from realtime.broadcasts import broadcast
 from realtime.database import in_database
 from realtime.models import Event
+from realtime.protocols.server import MAX_OPERATIONS
 from realtime.testing import GraphQLClient, OperationError
 from tests.django_project.conftest import Execute, post
 
@@ -232,19 +234,33 @@ class TestOrders:
         states = [(await subscription.receive())["getOrder"] for _ in range(2)]
         assert [order["state"] for order in states] == ["PAID", "PAID"]
 
-    async def test_an_event_costs_two_reads(
-        self, graphql_client: GraphQLClient, users: tuple[User, User], queries: list[str]
+    @pytest.mark.parametrize("subscribers", [1, 1_000])
+    async def test_an_event_costs_two_reads_whatever_the_number_of_subscribers(
+        self,
+        subscribers: int,
+        graphql_application: Any,
+        users: tuple[User, User],
+        queries: list[str],
+        settings: Any,
     ) -> None:
+        settings.REALTIME = {"SWEEP_INTERVAL": 3600}
         order = await Order.objects.acreate(user=users[0])
         query = "subscription { getOrder { user { username } } }"
-        subscription = await graphql_client.subscribe(query)
-        await subscription.receive()
-        await in_database(order.save)()
-        await subscription.receive()
-        reads = [sql for sql in queries if sql.startswith("SELECT") and "FOR UPDATE" not in sql]
-        events = [sql for sql in reads if '"realtime_event"' in sql]
-        objects = [sql for sql in reads if '"accounts_user"."username"' in sql and " IN " in sql]
-        assert (len(events), len(objects)) == (1, 1)
+        async with AsyncExitStack() as stack:
+            subscriptions = []
+            for n in range(subscribers):
+                if n % MAX_OPERATIONS == 0:
+                    client = await stack.enter_async_context(GraphQLClient(graphql_application))
+                subscriptions.append(await client.subscribe(query))
+                await subscriptions[-1].receive()
+            queries.clear()
+            await in_database(order.save)()
+            for subscription in subscriptions:
+                await subscription.receive()
+            statements = [sql.split()[0] for sql in queries]
+        # The change: what the order was, what it is, offsets, events. The hub: events, orders.
+        expected = ["BEGIN", "SELECT", "UPDATE", "INSERT", "INSERT", "SELECT", "SELECT"]
+        assert statements == expected
 
     async def test_a_deleted_order_is_told_with_what_it_was(
         self, graphql_client: GraphQLClient, users: tuple[User, User]

@@ -9,11 +9,12 @@ import pytest
 
 from realtime.asgi import graphql_app
 from realtime.conf import get_settings
+from realtime.delivery import Shown
 from realtime.hub import Hub
 from realtime.log import Change
 from realtime.models import Event
 from realtime.protocols import DIALECTS
-from realtime.subscription import Shown, Subscription
+from realtime.subscription import Subscription
 from realtime.testing import GraphQLClient, Socket
 from tests.realtime.stranger import Stranger
 

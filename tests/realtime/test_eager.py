@@ -155,13 +155,14 @@ async def test_a_cancellation_that_comes_before_the_task_goes_on_is_the_coroutin
     reader = asyncio.create_task(anext(member))
     await asyncio.sleep(0)
 
-    def take(_: Any) -> bool:
-        left = eager.begin(work(), reader)
-        assert left is not None
-        member.finish(left)
-        return True
+    class Worker:
+        def take(self, shared: Shared) -> bool:
+            left = eager.begin(work(), reader)
+            assert left is not None
+            member.finish(left)
+            return True
 
-    member.taker = take
+    member.taker = Worker()
 
     def push_late() -> None:
         member.push(Shared(1))

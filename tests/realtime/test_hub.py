@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from random import Random
 from threading import Event as ThreadEvent
 from time import sleep
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.db import OperationalError, transaction
@@ -13,12 +15,13 @@ from django.db import OperationalError, transaction
 import realtime.replay
 from realtime import doorbell, log
 from realtime.broadcasts import broadcast
+from realtime.cursor import BEGINNING
 from realtime.database import in_database
+from realtime.delivery import Shown
 from realtime.exceptions import CursorExpiredError, LoadError
 from realtime.hub import Hub
 from realtime.models import Event, Topic
 from realtime.publishing import publish, publishing
-from realtime.subscription import Shown
 from tests.realtime.conftest import Titles, change, hub_tasks, received, subscribed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -243,6 +246,18 @@ class TestFaults:
         assert caught.value.extensions["id"] in caplog.text
         assert "a bug" in caplog.text
 
+    async def test_a_fault_in_handing_out_ends_its_own_subscription_alone(
+        self, feed: Titles
+    ) -> None:
+        async with subscribed(feed, "a") as broken, subscribed(feed, "a") as sound:
+            broken.taker = Mock(take=Mock(side_effect=KeyError("a bug")))
+            reading = asyncio.create_task(received(broken, 1))
+            await asyncio.sleep(0)
+            await write([change("a", 1)])
+            assert await received(sound, 1) == ["1"]
+            with pytest.raises(KeyError, match="a bug"):
+                await reading
+
 
 class TestLeaving:
     async def test_the_last_to_leave_leaves_no_task(self, feed: Titles) -> None:
@@ -380,25 +395,27 @@ class TestJoiningTogether:
     async def test_who_read_an_older_head_misses_nothing(
         self, feed: Titles, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The second reader of the heads of a new topic may be the quicker."""
-        heads, held = log.heads, ThreadEvent()
+        """One who resumes reads the head of a new topic, too, and may be the quicker."""
+        heads, read, held = log.heads, ThreadEvent(), ThreadEvent()
 
         def slow_at_first(topics: Any) -> Any:
             found = heads(topics)
-            monkeypatch.setattr(log, "heads", heads)
-            held.wait(10)
+            if not read.is_set():
+                read.set()
+                assert held.wait(10)
             return found
 
         monkeypatch.setattr(log, "heads", slow_at_first)
         first = asyncio.create_task(Hub.current().subscribe(["a"], feed))
-        while log.heads is slow_at_first:
+        while not read.is_set():
             await asyncio.sleep(0.001)
         await silently([change("a", 1)])
-        async with subscribed(feed, "a") as second:
+        second = await Hub.current().subscribe(["a"], feed, after=BEGINNING)
+        async with aclosing(second):
             held.set()
             slow = await first
             await write([change("a", 2)])
-            assert await received(second, 1) == ["2"]
+            assert await received(second, 2) == ["1", "2"]
             assert await received(slow, 2) == ["1", "2"]
             await slow.aclose()
 

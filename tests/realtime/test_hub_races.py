@@ -10,10 +10,11 @@ import pytest
 import realtime.replay
 from realtime import log
 from realtime.database import in_database
+from realtime.delivery import Shown
 from realtime.exceptions import CursorExpiredError, TopicNameError
 from realtime.hub import Hub
 from realtime.models import Event, Topic
-from realtime.subscription import Shown, Subscription
+from realtime.subscription import Subscription
 from tests.realtime.conftest import Titles, change, received, subscribed
 from tests.realtime.test_hub import write
 

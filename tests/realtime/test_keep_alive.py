@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-import realtime.connection
+import realtime.outbox
 from realtime.asgi import graphql_app
 from realtime.testing import GraphQLClient, Socket
 from tests.realtime.conftest import acknowledged
@@ -91,7 +91,7 @@ async def test_a_client_that_has_stopped_to_read_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     realtime_settings(KEEP_ALIVE_INTERVAL=0.05, PONG_TIMEOUT=0.01)
-    monkeypatch.setattr(realtime.connection, "STALL_TIMEOUT", 0.01)
+    monkeypatch.setattr(realtime.outbox, "STALL_TIMEOUT", 0.01)
     app = graphql_app(stranger.schema)
     stalled, ended = asyncio.Event(), asyncio.Event()
 

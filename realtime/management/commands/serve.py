@@ -19,6 +19,10 @@ The engine says why it closes. Uvicorn breaks off in the middle of the message, 
 client may take for a broken network, and try again.
 """
 
+KEEP_ALIVE = 75
+"""Seconds that a connection may idle between requests: more than proxies hold theirs, for the
+usual 60, lest one sends a request into a connection that is being closed."""
+
 HEALTHCHECK_TIMEOUT = 30
 """Seconds in which a worker must answer its supervisor, also while it imports the project."""
 
@@ -88,9 +92,10 @@ class Command(BaseCommand):
             access_log=access_log,
             proxy_headers=forwarded_allow_ips is not None,
             forwarded_allow_ips=forwarded_allow_ips or "",
+            timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=graceful_timeout,
             timeout_worker_healthcheck=HEALTHCHECK_TIMEOUT,
-            ws="websockets-sansio",
+            ws="realtime.uvicorn_websocket:WebSocket",
             ws_max_size=FRAMES * get_settings().max_message_size,
             # More than doubles the memory of a connection.
             ws_per_message_deflate=False,

@@ -1,0 +1,93 @@
+"""What one WebSocket sends."""
+
+import asyncio
+from collections import Counter
+from contextlib import suppress
+
+from starlette.websockets import WebSocket
+
+from realtime import eager, tasks
+from realtime.eager import Unfinished
+from realtime.extensions import WRITER, Writer
+from realtime.protocols.close_codes import Close, CloseCode
+
+CLOSE_TIMEOUT = 1.0
+"""Seconds that the close frame waits for a client that does not read."""
+
+STALL_TIMEOUT = 60.0
+"""Seconds for a client that has stopped to read to learn why it is closed, if it reads again."""
+
+closes: Counter[CloseCode] = Counter()
+"""How often this process has closed a connection, by the code."""
+
+
+class Outbox:
+    """Sends frames to one client, and closes once."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._send = websocket._send  # Starlette's own `send` judges each message anew
+        self._writer: Writer | None = websocket.scope.get("extensions", {}).get(WRITER)
+        self._is_closed = False
+        self._sending = 0
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether there are frames that the socket has not taken yet."""
+        return self._sending > 0
+
+    async def send(self, text: str) -> None:
+        """Send a frame; return when the socket has taken it, or will not."""
+        if self._is_closed:
+            return
+        self._sending += 1
+        try:
+            await self._send({"type": "websocket.send", "text": text})
+        except (OSError, RuntimeError):
+            return  # the peer is going; `receive` will say so. Servers raise RuntimeErrors, too.
+        finally:
+            self._sending -= 1
+
+    async def close(self, close: Close) -> None:
+        """Close, if that was not done before."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        closes[close.code] += 1
+        message = {"type": "websocket.close", "code": int(close.code), "reason": close.reason}
+        stalled = close.code is CloseCode.SLOW_CONSUMER
+        with suppress(OSError, RuntimeError):
+            await tasks.in_time(self._send(message), STALL_TIMEOUT if stalled else CLOSE_TIMEOUT)
+
+    def outlet(self, before: str, after: str) -> "Outlet":
+        """Return where the results of the running task's operation go, in their envelope."""
+        task = asyncio.current_task()
+        assert task is not None
+        return Outlet(self, self._writer, task, before, after)
+
+
+class Outlet:
+    """Sends the results of one operation while its task waits for the next."""
+
+    # Thousands are used in a row: the less memory each touches, the faster it is.
+    __slots__ = ("_after", "_before", "_outbox", "_task", "_writer")
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        writer: Writer | None,
+        task: asyncio.Task[None],
+        before: str,
+        after: str,
+    ) -> None:
+        self._outbox = outbox
+        self._writer = writer
+        self._task = task
+        self._before = before
+        self._after = after
+
+    def send(self, result: str) -> Unfinished | None:
+        """Send a result at once; return what the task is to await, if the socket must wait."""
+        text = self._before + result + self._after
+        if self._writer is not None and self._writer.write(text):
+            return None
+        return eager.begin(self._outbox.send(text), self._task)

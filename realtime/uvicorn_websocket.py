@@ -1,0 +1,72 @@
+"""Uvicorn's WebSocket, with a way to write frames without awaiting.
+
+A frame through ASGI costs a dictionary, a coroutine and objects of the library that frames
+it, which together take longer than the system call. `manage.py serve` uses this; elsewhere
+`--ws realtime.uvicorn_websocket:WebSocket` does.
+"""
+
+from asyncio import BaseTransport, WriteTransport
+from struct import Struct
+from typing import Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+from realtime.extensions import WRITER
+
+# RFC 6455, section 5.2: a whole message of text in one frame, which a server does not mask.
+_FINAL_TEXT = 0x81
+_SHORT, _MEDIUM, _LONG = Struct("!BB").pack, Struct("!BBH").pack, Struct("!BBQ").pack
+
+
+class Writer:
+    """Writes text frames to one WebSocket."""
+
+    # Thousands are used in a row: the less memory each touches, the faster it is.
+    __slots__ = ("_transport", "is_paused")
+
+    def __init__(self, transport: WriteTransport) -> None:
+        self._transport = transport
+        self.is_paused = False
+
+    def write(self, text: str) -> bool:
+        """Write a frame, unless the client has too much to read; return whether it was written."""
+        transport = self._transport
+        if self.is_paused or transport.is_closing():
+            return False
+        payload = text.encode()
+        size = len(payload)
+        if size < 126:
+            header = _SHORT(_FINAL_TEXT, size)
+        elif size < 1 << 16:
+            header = _MEDIUM(_FINAL_TEXT, 126, size)
+        else:
+            header = _LONG(_FINAL_TEXT, 127, size)
+        transport.write(header + payload)
+        return True
+
+
+class WebSocket(WebSocketsSansIOProtocol):
+    """One connection, with a `Writer` among the extensions of its scope."""
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """Begin."""
+        super().connection_made(transport)
+        self._writer = Writer(self.transport)
+
+    def handle_connect(self, event: Request) -> None:
+        """Take the handshake. The application starts in a later round of the event loop."""
+        super().handle_connect(event)
+        scope: dict[str, Any] | None = getattr(self, "scope", None)
+        if scope is not None:  # else it was refused
+            scope["extensions"][WRITER] = self._writer
+
+    def pause_writing(self) -> None:
+        """Have writers wait: too much lies in the transport's buffer."""
+        super().pause_writing()
+        self._writer.is_paused = True
+
+    def resume_writing(self) -> None:
+        """Let writers go on."""
+        super().resume_writing()
+        self._writer.is_paused = False

@@ -1,0 +1,130 @@
+"""Frames that are written without awaiting, through a real Uvicorn to a real client."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+import uvicorn
+from websockets.asyncio.client import ClientConnection, connect
+
+from realtime.extensions import WRITER, Writer
+
+PATIENCE = 10.0
+
+
+class Application:
+    """Hands out the first WebSocket that it accepts."""
+
+    def __init__(self) -> None:
+        self.accepted: asyncio.Future[tuple[Writer, Any]] = asyncio.Future()
+        self.ended = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        self.accepted.set_result((scope["extensions"][WRITER], send))
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+        self.ended.set()
+
+
+@asynccontextmanager
+async def served(application: Application) -> AsyncIterator[int]:
+    config = uvicorn.Config(
+        application,
+        port=0,
+        lifespan="off",
+        log_config=None,
+        ws="realtime.uvicorn_websocket:WebSocket",
+        ws_per_message_deflate=False,
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server._serve())
+    try:
+        while not server.started:
+            await asyncio.sleep(0.001)
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        await serving
+
+
+@pytest.fixture
+async def application() -> Application:
+    return Application()
+
+
+@pytest.fixture
+async def client(application: Application) -> AsyncIterator[ClientConnection]:
+    async with (
+        asyncio.timeout(PATIENCE),
+        served(application) as port,
+        connect(f"ws://127.0.0.1:{port}", max_size=None, max_queue=1, compression=None) as client,
+    ):
+        yield client
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65_535, 65_536, 70_000])
+async def test_a_frame_of_any_size_arrives(
+    size: int, application: Application, client: ClientConnection
+) -> None:
+    writer, _ = await application.accepted
+    assert writer.write("x" * size)
+    assert await client.recv() == "x" * size
+
+
+async def test_a_size_is_counted_in_bytes(
+    application: Application, client: ClientConnection
+) -> None:
+    writer, _ = await application.accepted
+    assert writer.write("ü€😀" * 20)
+    assert await client.recv() == "ü€😀" * 20
+
+
+async def test_frames_that_were_sent_and_written_keep_their_order(
+    application: Application, client: ClientConnection
+) -> None:
+    writer, send = await application.accepted
+    for n in range(10):
+        assert writer.write(f"{n} written")
+        await send({"type": "websocket.send", "text": f"{n} sent"})
+    got = [await client.recv() for _ in range(20)]
+    assert got == [f"{n} {how}" for n in range(10) for how in ("written", "sent")]
+
+
+async def test_what_a_client_has_no_room_for_is_not_written(
+    application: Application, client: ClientConnection
+) -> None:
+    writer, send = await application.accepted
+    written = 0
+    while writer.write(f"{written} {'x' * 50_000}"):
+        written += 1
+    sending = asyncio.create_task(send({"type": "websocket.send", "text": "last"}))
+    got = [str(await client.recv()).split()[0] for _ in range(written + 1)]
+    assert got == [*map(str, range(written)), "last"]
+    await sending
+    assert writer.write("again")
+
+
+async def test_to_one_who_has_gone_nothing_is_written(
+    application: Application, client: ClientConnection
+) -> None:
+    writer, _ = await application.accepted
+    await client.close()
+    await application.ended.wait()
+    assert not writer.write("too late")
+
+
+async def test_a_handshake_that_is_none_is_refused(application: Application) -> None:
+    async with asyncio.timeout(PATIENCE), served(application) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 1\r\nSec-WebSocket-Key: x\r\n\r\n"
+        )
+        assert (await reader.readline()).split()[1] in {b"400", b"426"}
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
