@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from benchmarks import machine
 from benchmarks.catalogue import CONTENDERS, FOLLOWING, QUERIED, chosen
-from benchmarks.workloads import fanout, http, inboxes, memory, processes, resuming
+from benchmarks.workloads import fanout, http, inboxes, memory, processes, resuming, stalls
 
 Arguments = argparse.Namespace
 
@@ -65,6 +65,13 @@ def _memory(arguments: Arguments) -> Iterator[str]:
         yield memory.report(results, f"{connections:,} connections that idle")
 
 
+def _stalls(arguments: Arguments) -> Iterator[str]:
+    contenders = chosen(arguments.servers or stalls.SERVERS)
+    for connections in arguments.subscribers or (10_000,):
+        results = [stalls.measure(each, connections, arguments.rounds) for each in contenders]
+        yield stalls.report(results, f"The longest stall, connections: {connections:,}")
+
+
 WORKLOADS: dict[str, Callable[[Arguments], Iterator[str]]] = {
     "fanout": _fanout,
     "inboxes": _inboxes,
@@ -73,6 +80,7 @@ WORKLOADS: dict[str, Callable[[Arguments], Iterator[str]]] = {
     "http": _http,
     "processes": _processes,
     "memory": _memory,
+    "stalls": _stalls,
 }
 
 

@@ -43,10 +43,12 @@ class Crowd:
         self._received = 0
         self._trigger = Trigger(poller, port)
 
-    def open(self, payloads: Sequence[Payload]) -> None:
+    def open(self, payloads: Sequence[Payload], *, at_once: int = AT_ONCE) -> None:
         """Connect one more subscriber for each payload; they are not live yet, perhaps."""
         self._live = False
-        self.clients += connect(self.poller, self._port, self.path, payloads, self._receive)
+        self.clients += connect(
+            self.poller, self._port, self.path, payloads, self._receive, at_once=at_once
+        )
 
     def settle(self, send: Callable[[float], object]) -> None:
         """Send something to all until they all have it: then all are live.

@@ -48,6 +48,7 @@ class Trigger:
         if not end:
             return
         if not head.startswith(b"HTTP/1.1 200"):
+            self.body, self._buffer, self._waiting = b"", b"", False  # nothing more to wait for
             raise ServerError((head + end + rest[:2_000]).decode(errors="replace"))
         size = _content_length(head)
         if rest.endswith(_LAST_CHUNK) if size is None else len(rest) >= size:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from benchmarks.fire import with_fire
+from benchmarks.stall import with_stall
 
 _sends: set[Any] = set()
 
@@ -63,4 +64,4 @@ async def _fire(date: str) -> int:
     return committed
 
 
-application = with_fire(_application, _fire)
+application = with_stall(with_fire(_application, _fire))

@@ -4,6 +4,7 @@ import time
 from datetime import datetime
 
 from benchmarks.fire import with_fire
+from benchmarks.stall import with_stall
 from django_project.asgi import application as project
 from orders.models import Order
 from realtime.database import in_database
@@ -23,4 +24,4 @@ def _write(date: str) -> int:
     return committed[0]
 
 
-application = with_fire(project, in_database(_write))
+application = with_stall(with_fire(project, in_database(_write)))
