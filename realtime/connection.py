@@ -32,6 +32,7 @@ from realtime.protocols.events import (
     Subscribe,
 )
 from realtime.protocols.server import ServerProtocol
+from realtime.rounds import Rounds
 from realtime.stream import LiveResults, Stream
 
 
@@ -63,8 +64,8 @@ class Connection:
         self._tasks: set[asyncio.Task[None]] = set()
         self._executing: set[asyncio.Task[None]] = set()
         """The operations that have no result yet, and are not live."""
-        self._heard: asyncio.Event | None = None
-        """Set by what the client sends, while that is waited for."""
+        self._is_asked = False
+        """Whether the client has sent nothing since it was asked whether it is there."""
         self._receiving = CancelScope()
 
     async def serve(self) -> None:
@@ -74,17 +75,21 @@ class Connection:
             if _draining:
                 await self._act(self._protocol.restart())
                 return
-            self._spawn(self._time_init(), "init-timeout")
-            if get_settings().keep_alive_interval:
-                self._spawn(self._beat(), "heartbeat")
+            settings = get_settings()
+            _inits.join(self, settings.connection_init_timeout)
+            if settings.keep_alive_interval:
+                _beats.join(self, settings.keep_alive_interval)
             with self._receiving:
                 await self._receive()
         finally:
             _open.discard(self)
+            for rounds in (_inits, _beats, _verdicts):
+                rounds.leave(self)
             try:
                 await tasks.turn()  # thousands may leave at once
             finally:
                 await tasks.end(self._tasks)
+                self._operations.clear()
             await self._tell(self._handler.on_disconnect)
 
     async def drain(self, *, after: float, patience: float) -> None:
@@ -102,8 +107,8 @@ class Connection:
             message = await self._websocket.receive()
             if message["type"] == "websocket.disconnect":
                 return
-            if self._heard is not None:
-                self._heard.set()
+            if self._is_asked:
+                self._has_answered()
             data = message.get("text")
             await self._act(self._protocol.receive(message["bytes"] if data is None else data))
 
@@ -134,27 +139,43 @@ class Connection:
         await self._outbox.close(close)
         self._receiving.cancel()
 
-    async def _time_init(self) -> None:
-        await asyncio.sleep(get_settings().connection_init_timeout)
-        await self._act(self._protocol.init_timed_out())
+    def _init_is_due(self) -> None:
+        if events := self._protocol.init_timed_out():
+            self._spawn(self._act(events), "init-timeout")
 
-    async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(get_settings().keep_alive_interval)
-            await self._check_client()
+    def _beat(self) -> None:
+        """Ask whether the client is there; whatever it sends in time is an answer."""
+        match self._protocol.heartbeat():
+            case [Frame(text=text)] if not self._outbox.post(text):
+                self._spawn(self._beat_slowly(text), "heartbeat")
+            case _:
+                self._await_answer()
 
-    async def _check_client(self) -> None:
-        protocol, patience = self._protocol, get_settings().pong_timeout
-        heard = self._heard = asyncio.Event()
-        try:
-            if not await tasks.in_time(self._act(protocol.heartbeat()), patience):
-                await self._act(protocol.peer_stalled())  # sending waits for readers
-            elif protocol.ANSWERS_HEARTBEAT and not await tasks.in_time(heard.wait(), patience):
-                # Who does not read does not see the ping, either, if only that was still taken.
-                events = protocol.peer_stalled if self._outbox.is_stalled else protocol.peer_silent
-                await self._act(events())
-        finally:
-            self._heard = None
+    async def _beat_slowly(self, text: str) -> None:
+        if await tasks.in_time(self._outbox.send(text), get_settings().pong_timeout):
+            self._await_answer()
+        else:
+            await self._act(self._protocol.peer_stalled())  # sending waits for readers
+
+    def _await_answer(self) -> None:
+        if self not in _open:
+            return  # it has ended meanwhile
+        if self._protocol.ANSWERS_HEARTBEAT:
+            self._is_asked = True
+            _verdicts.join(self, get_settings().pong_timeout)
+        else:
+            _beats.join(self, get_settings().keep_alive_interval)
+
+    def _has_answered(self) -> None:
+        self._is_asked = False
+        _verdicts.leave(self)
+        _beats.join(self, get_settings().keep_alive_interval)
+
+    def _answer_is_due(self) -> None:
+        # Who does not read does not see the ping, either, if only that was still taken.
+        stalled = self._outbox.is_stalled
+        events = self._protocol.peer_stalled() if stalled else self._protocol.peer_silent()
+        self._spawn(self._act(events), "heartbeat")
 
     async def _judge(self, payload: Any) -> None:
         answer = None
@@ -246,6 +267,10 @@ class Connection:
         task.add_done_callback(self._tasks.discard)
         return task
 
+
+_inits = Rounds(Connection._init_is_due)
+_beats = Rounds(Connection._beat, pause=0.005)  # else the answers of thousands come at once
+_verdicts = Rounds(Connection._answer_is_due)
 
 _open: set[Connection] = set()
 _draining = False

@@ -10,6 +10,7 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
+from realtime.collector import short_pauses
 from realtime.conf import get_settings
 from realtime.connection import drain_connections
 from realtime.transports.streaming import end_streams
@@ -24,7 +25,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     `lifespan`.
     """
     await receive()
-    with _told_to_end():
+    with _told_to_end(), short_pauses():
         await send({"type": "lifespan.startup.complete"})
         await receive()
     await send({"type": "lifespan.shutdown.complete"})

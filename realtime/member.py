@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Generic, Protocol, Self, TypeVar
 
+from realtime import tasks
 from realtime.cursor import Position
 from realtime.delivery import Entry, Feed, Shared
 from realtime.eager import Unfinished
@@ -61,8 +62,7 @@ class Member(ABC, Generic[S]):
             self._waiter.set_result(None)
 
     async def _wait(self) -> None:
-        task = asyncio.current_task(self._loop)
-        if task is not None and task.cancelling():
+        if tasks.is_cancelled(self._loop):
             raise asyncio.CancelledError  # what was awaited before has taken it for its own
         # Barer than an asyncio.Event: this is done once per subscriber and event.
         self._waiter = self._loop.create_future()

@@ -35,6 +35,10 @@ class Outbox:
         """Whether there are frames that the socket has not taken yet."""
         return self._sending > 0
 
+    def post(self, text: str) -> bool:
+        """Write a frame, if that is possible without awaiting; return whether it was."""
+        return not self._is_closed and self._writer is not None and self._writer.write(text)
+
     async def send(self, text: str) -> None:
         """Send a frame; return when the socket has taken it, or will not."""
         if self._is_closed:

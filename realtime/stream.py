@@ -94,6 +94,8 @@ class Stream(ABC):
 class SourceResults(Stream):
     """Those of a plain source: an async iterable for this subscriber alone."""
 
+    __slots__ = ("_events", "_executor", "_responses")
+
     def __init__(
         self,
         handler: GraphQLHandlerBase,
@@ -103,11 +105,13 @@ class SourceResults(Stream):
         confirm: bool,
     ) -> None:
         super().__init__(handler, confirm=confirm)
+        self._executor = executor
         self._events = events
         self._responses = map_source_to_response_event(executor, events, _execute)
 
     async def aclose(self) -> None:
         """End the subscription. Idempotent."""
+        _disentangle(self._executor)
         try:
             await self._responses.aclose()
         finally:
@@ -162,6 +166,8 @@ class LiveResults(Stream):
 
     async def aclose(self) -> None:
         """End the subscription. Idempotent."""
+        _disentangle(self._executor)
+        self._sink = None  # whose task may have ended by an exception that leads back here
         await self._values.aclose()
 
     async def _next(self) -> str:
@@ -218,6 +224,11 @@ def _execute(executor: Executor[Any]) -> ExecutionResult | Awaitable[ExecutionRe
     # graphql-core 3.3 shares it among the executors of all events, and each adds to it.
     executor._relevant_sub_fields = {}
     return execute_subscription_event(executor)
+
+
+def _disentangle(executor: Executor[Any]) -> None:
+    """Free an executor from helpers that hold it: nothing else of a connection goes in circles."""
+    executor.__dict__.pop("async_helpers", None)
 
 
 def _with_cursor(result: str, cursor: str | None) -> str:

@@ -27,6 +27,12 @@ async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
             task.cancel()
 
 
+def is_cancelled(loop: asyncio.AbstractEventLoop) -> bool:
+    """Tell whether the running task was cancelled, be it that it goes on."""
+    task = asyncio.current_task(loop)
+    return task is not None and task.cancelling() > 0
+
+
 async def result(task: asyncio.Task[T]) -> T:
     """Return the result of a task that others wait for, too, to one of them after another.
 

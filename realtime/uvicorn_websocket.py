@@ -13,6 +13,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from realtime.extensions import WRITER
+from realtime.rounds import Rounds
 
 # RFC 6455, section 5.2: a whole message of text in one frame, which a server does not mask.
 _FINAL_TEXT = 0x81
@@ -53,6 +54,18 @@ class WebSocket(WebSocketsSansIOProtocol):
         """Begin."""
         super().connection_made(transport)
         self._writer = Writer(self.transport)
+        http = self.transport.get_protocol()
+        if hasattr(http, "parser"):  # which is done, and holds what holds it; so Uvicorn elsewhere
+            http.parser = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End, when those that were lost before have: thousands may go at once."""
+        self._lost_by = exc
+        _lost.join(self, 0)
+
+    def _end(self) -> None:
+        super().connection_lost(self._lost_by)
+        self.conn.parser.close()  # a generator, which holds what holds it
 
     def handle_connect(self, event: Request) -> None:
         """Take the handshake. The application starts in a later round of the event loop."""
@@ -70,3 +83,6 @@ class WebSocket(WebSocketsSansIOProtocol):
         """Let writers go on."""
         super().resume_writing()
         self._writer.is_paused = False
+
+
+_lost = Rounds(WebSocket._end, pause=0.002)

@@ -74,8 +74,9 @@ stranger = graphql_app(
 def held() -> dict[str, int]:
     """Count the tasks, and the objects that a client leaves behind if anything does."""
     gc.collect()
-    kinds = {Connection, Stream, Subscription, EventStream}
-    alive = Counter(type(each).__name__ for each in gc.get_objects() if type(each) in kinds)
+    kinds = (Connection, Stream, Subscription, EventStream)
+    types = (type(each) for each in gc.get_objects())
+    alive = Counter(kind.__name__ for kind in types if issubclass(kind, kinds))
     return {"tasks": len(asyncio.all_tasks()), **alive}
 
 

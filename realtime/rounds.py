@@ -1,0 +1,77 @@
+"""What is to be done for each of thousands, a while after it began: one timer for all."""
+
+import asyncio
+from collections.abc import Callable
+from itertools import islice
+from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+M = TypeVar("M")
+
+AT_ONCE = 16
+"""Members that are visited in a row: thousands may have come together."""
+
+
+class Rounds(Generic[M]):
+    """Visits each member once, so many seconds after it joined, in the order of joining.
+
+    The seconds are the same for all. Between a few and the next it pauses for so many
+    seconds, if only for a round of the event loop.
+    """
+
+    def __init__(self, visit: Callable[[M], object], *, pause: float = 0) -> None:
+        self._visit = visit
+        self._pause = pause
+        self._rounds: WeakKeyDictionary[asyncio.AbstractEventLoop, _Round[M]] = WeakKeyDictionary()
+
+    def join(self, member: M, seconds: float) -> None:
+        """Visit a member in so many seconds, unless it is to be visited anyway."""
+        loop = asyncio.get_running_loop()
+        if (current := self._rounds.get(loop)) is None:
+            current = self._rounds[loop] = _Round(self._visit, self._pause, loop)
+        current.join(member, loop.time() + seconds)
+
+    def leave(self, member: M) -> None:
+        """Do not visit a member. Idempotent."""
+        if (current := self._rounds.get(asyncio.get_running_loop())) is not None:
+            current.leave(member)
+
+
+class _Round(Generic[M]):
+    """Those of one event loop."""
+
+    def __init__(
+        self, visit: Callable[[M], object], pause: float, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._visit = visit
+        self._pause = pause
+        self._loop = loop
+        self._due: dict[M, float] = {}
+        self._timer: asyncio.Handle | None = None
+
+    def join(self, member: M, at: float) -> None:
+        self._due.setdefault(member, at)
+        self._set_timer(not_before=0)
+
+    def leave(self, member: M) -> None:
+        self._due.pop(member, None)
+        if not self._due and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _set_timer(self, *, not_before: float) -> None:
+        if self._timer is None and self._due:
+            first = next(iter(self._due.values()))
+            self._timer = self._loop.call_at(max(first, not_before), self._visit_some)
+
+    def _visit_some(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        try:
+            for member, at in [*islice(self._due.items(), AT_ONCE)]:
+                if at > now:
+                    break
+                if self._due.pop(member, None) is not None:  # else a visit made it leave
+                    self._visit(member)
+        finally:
+            self._set_timer(not_before=now + self._pause)
