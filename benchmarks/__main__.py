@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from benchmarks import machine
 from benchmarks.catalogue import CONTENDERS, FOLLOWING, QUERIED, chosen
-from benchmarks.workloads import fanout, http, inboxes, memory, processes, resuming, stalls
+from benchmarks.workloads import fanout, http, inboxes, memory, processes, profile, resuming, stalls
 
 Arguments = argparse.Namespace
 
@@ -72,6 +72,11 @@ def _stalls(arguments: Arguments) -> Iterator[str]:
         yield stalls.report(results, f"The longest stall, connections: {connections:,}")
 
 
+def _profile(arguments: Arguments) -> Iterator[str]:
+    [ours] = chosen(("ours",))
+    yield profile.profile(ours)
+
+
 WORKLOADS: dict[str, Callable[[Arguments], Iterator[str]]] = {
     "fanout": _fanout,
     "inboxes": _inboxes,
@@ -81,6 +86,7 @@ WORKLOADS: dict[str, Callable[[Arguments], Iterator[str]]] = {
     "processes": _processes,
     "memory": _memory,
     "stalls": _stalls,
+    "profile": _profile,
 }
 
 
