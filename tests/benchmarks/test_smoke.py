@@ -1,6 +1,7 @@
 """The benchmarks run; what they measure is for `make bench`."""
 
 from benchmarks.catalogue import chosen
+from benchmarks.workloads import stalls
 from benchmarks.workloads.fanout import Pace, measure, report
 
 
@@ -10,3 +11,10 @@ def test_an_event_is_measured_beside_the_limit() -> None:
     limit, ours = (result.cpu[0] for result in results)
     assert 0 < limit < ours
     assert "limit-uvicorn" in report(results, "One event")
+
+
+def test_stalls_are_measured() -> None:
+    [ours] = chosen(["ours"])
+    measured = stalls.measure(ours, 20, rounds=1)
+    assert set(measured.longest) == {"all subscribe", "an event", "a broadcast", "all leave"}
+    assert "an event" in stalls.report([measured], "Stalls")

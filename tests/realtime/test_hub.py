@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from random import Random
 from threading import Event as ThreadEvent
 from time import sleep
@@ -257,6 +257,22 @@ class TestFaults:
             assert await received(sound, 1) == ["1"]
             with pytest.raises(KeyError, match="a bug"):
                 await reading
+
+
+async def test_a_reader_that_has_swallowed_its_cancellation_ends(feed: Titles) -> None:
+    async with subscribed(feed, "a") as subscription:
+
+        async def read() -> None:
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            await anext(subscription)
+
+        reading = asyncio.create_task(read())
+        await asyncio.sleep(0)
+        reading.cancel()
+        async with asyncio.timeout(5):
+            await asyncio.wait({reading})
+        assert reading.cancelled()
 
 
 class TestLeaving:
