@@ -36,7 +36,9 @@ class Broadcasts(Member[Shared]):
 
     def push(self, broadcast: Shared) -> bool:
         """Take a broadcast; return whether the reader has something to do now."""
-        if self._closed or self._takes(broadcast):
+        if self._closed:
+            return False
+        if (taker := self._can_take()) is not None and taker.take(broadcast):
             return False
         self._waiting.append(broadcast)
         self._wake()

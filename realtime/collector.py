@@ -1,5 +1,6 @@
 """Python's garbage collector, kept from looking at all connections at once."""
 
+import asyncio
 import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,8 +24,9 @@ def short_pauses() -> Iterator[None]:
     They stop the process for 0.7 µs an object, and a connection with a subscription has two
     hundred: more than a second for 10,000. What was set aside is freed, as ever, when
     nothing refers to it, which is how connections end; only what becomes garbage in a
-    circle waits until everything is looked at.
+    circle waits until everything is looked at, which does take that long.
     """
+    loop = asyncio.get_running_loop()
     thresholds = gc.get_threshold()
     everything_at = monotonic() + EVERYTHING
     begun = 0.0
@@ -41,9 +43,12 @@ def short_pauses() -> Iterator[None]:
             gc.unfreeze()  # for the next
         elif now - begun > LONG:
             gc.freeze()
+            # The next is put off until there is a quarter more than a collection last left.
+            loop.call_soon_threadsafe(gc.collect)
 
     gc.collect()
     gc.freeze()
+    gc.collect()
     gc.set_threshold(*THRESHOLDS)
     gc.callbacks.append(judge)
     try:

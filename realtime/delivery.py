@@ -10,8 +10,8 @@ from realtime.cursor import Position
 from realtime.models import Event
 
 BREATH = 256
-"""Members that take what they are handed at once before the event loop serves others: some
-milliseconds. One whose reader is woken for it has more to do, and gets its turn right away."""
+"""Deliveries that are taken at once before the event loop serves others: some milliseconds.
+A reader that is woken for one has more to do, and gets its turn right away."""
 
 
 class DisownedError(Exception):

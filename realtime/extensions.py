@@ -12,5 +12,5 @@ class Writer(Protocol):
     def write(self, text: str) -> bool:
         """Write a frame, unless the client has too much to read; return whether it was written.
 
-        If not, `send` says when it can be. Not for use after `websocket.close`.
+        If not, `send` says when it can be. Middleware that wraps `send` does not see it.
         """

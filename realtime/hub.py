@@ -271,15 +271,18 @@ class Hub:
             for feed, members in [*topic.members.items()]:
                 shown = loaded.get(feed, {})
                 deliveries = () if isinstance(shown, LoadError) else shown.get(name, ())
+                if feed in feeds[name] and not deliveries and not isinstance(shown, LoadError):
+                    continue  # nothing of it is shown
                 for subscription in [*members]:
                     if feed not in feeds[name]:  # nobody had the field when this was read
                         subscription.fall_behind()
                     elif isinstance(shown, LoadError):
                         subscription.fail(shown)
                     elif not _push(subscription, deliveries):
-                        taken += 1
-                        if taken % BREATH:
+                        taken += len(deliveries)
+                        if taken < BREATH:
                             continue
+                        taken = 0
                     # Also lest others need the result that a first one is to make.
                     await asyncio.sleep(0)
 

@@ -3,8 +3,9 @@
 import asyncio
 import multiprocessing
 import signal
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import Any
 
@@ -25,7 +26,9 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     `lifespan`.
     """
     await receive()
-    with _told_to_end(), short_pauses():
+    # Uvicorn's own WebSockets do not end without the collector.
+    is_ours = "realtime.uvicorn_websocket" in sys.modules
+    with _told_to_end(), short_pauses() if is_ours else nullcontext():
         await send({"type": "lifespan.startup.complete"})
         await receive()
     await send({"type": "lifespan.shutdown.complete"})

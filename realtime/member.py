@@ -81,15 +81,10 @@ class Member(ABC, Generic[S]):
         self._unfinished = unfinished
         self._wake()
 
-    def _takes(self, handed: S) -> bool:
-        """Offer something to the taker, if the reader waits."""
+    def _can_take(self) -> Taker[S] | None:
+        """Return the taker, if the reader waits."""
         waiter = self._waiter
-        return (
-            self.taker is not None
-            and waiter is not None
-            and not waiter.done()
-            and self.taker.take(handed)
-        )
+        return None if waiter is None or waiter.done() else self.taker
 
 
 class Follower(Protocol):

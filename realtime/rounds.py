@@ -1,6 +1,7 @@
 """What is to be done for each of thousands, a while after it began: one timer for all."""
 
 import asyncio
+import contextvars
 from collections.abc import Callable
 from itertools import islice
 from typing import Generic, TypeVar
@@ -28,7 +29,7 @@ class Rounds(Generic[M]):
         """Visit a member in so many seconds, unless it is to be visited anyway."""
         loop = asyncio.get_running_loop()
         if (current := self._rounds.get(loop)) is None:
-            current = self._rounds[loop] = _Round(self._visit, self._pause, loop)
+            current = self._rounds[loop] = _Round(self._visit, self._pause)
         current.join(member, loop.time() + seconds)
 
     def leave(self, member: M) -> None:
@@ -40,12 +41,9 @@ class Rounds(Generic[M]):
 class _Round(Generic[M]):
     """Those of one event loop."""
 
-    def __init__(
-        self, visit: Callable[[M], object], pause: float, loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def __init__(self, visit: Callable[[M], object], pause: float) -> None:
         self._visit = visit
         self._pause = pause
-        self._loop = loop
         self._due: dict[M, float] = {}
         self._timer: asyncio.Handle | None = None
 
@@ -62,11 +60,13 @@ class _Round(Generic[M]):
     def _set_timer(self, *, not_before: float) -> None:
         if self._timer is None and self._due:
             first = next(iter(self._due.values()))
-            self._timer = self._loop.call_at(max(first, not_before), self._visit_some)
+            # A fresh context: that of whoever comes first would be that of all.
+            self._timer = asyncio.get_running_loop().call_at(
+                max(first, not_before), self._visit_some, context=contextvars.Context()
+            )
 
     def _visit_some(self) -> None:
-        self._timer = None
-        now = self._loop.time()
+        fired, now = self._timer, asyncio.get_running_loop().time()
         try:
             for member, at in [*islice(self._due.items(), AT_ONCE)]:
                 if at > now:
@@ -74,4 +74,6 @@ class _Round(Generic[M]):
                 if self._due.pop(member, None) is not None:  # else a visit made it leave
                     self._visit(member)
         finally:
+            if self._timer is fired:  # until here, so that a visit that joins does not set it
+                self._timer = None
             self._set_timer(not_before=now + self._pause)

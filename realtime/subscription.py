@@ -135,8 +135,7 @@ class Subscription(Member[Delivery]):
 
     def _takes_next(self, delivery: Delivery) -> bool:
         """Offer a delivery to the taker, if the reader waits."""
-        taker, waiter = self.taker, self._waiter
-        if taker is None or waiter is None or waiter.done():
+        if (taker := self._can_take()) is None:
             return False
         before, place = self._taken, delivery.place
         if before is None or before.topic != place.topic:

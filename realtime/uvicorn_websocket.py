@@ -24,16 +24,17 @@ class Writer:
     """Writes text frames to one WebSocket."""
 
     # Thousands are used in a row: the less memory each touches, the faster it is.
-    __slots__ = ("_transport", "is_paused")
+    __slots__ = ("_transport", "is_closed", "is_paused")
 
     def __init__(self, transport: WriteTransport) -> None:
         self._transport = transport
         self.is_paused = False
+        self.is_closed = False
 
     def write(self, text: str) -> bool:
         """Write a frame, unless the client has too much to read; return whether it was written."""
         transport = self._transport
-        if self.is_paused or transport.is_closing():
+        if self.is_paused or self.is_closed or transport.is_closing():
             return False
         payload = text.encode()
         size = len(payload)
@@ -63,6 +64,11 @@ class WebSocket(WebSocketsSansIOProtocol):
         self._lost_by = exc
         _lost.join(self, 0)
 
+    def shutdown(self) -> None:
+        """Close for the end of the server, unless this is about to end anyway."""
+        if not self.transport.is_closing():
+            super().shutdown()
+
     def _end(self) -> None:
         super().connection_lost(self._lost_by)
         self.conn.parser.close()  # a generator, which holds what holds it
@@ -73,6 +79,12 @@ class WebSocket(WebSocketsSansIOProtocol):
         scope: dict[str, Any] | None = getattr(self, "scope", None)
         if scope is not None:  # else it was refused
             scope["extensions"][WRITER] = self._writer
+
+    async def send(self, message: Any) -> None:
+        """Send a message of the application."""
+        if message["type"] == "websocket.close":
+            self._writer.is_closed = True  # RFC 6455, section 5.5.1: no more data
+        await super().send(message)
 
     def pause_writing(self) -> None:
         """Have writers wait: too much lies in the transport's buffer."""

@@ -82,8 +82,8 @@ class ServerProcess(Service):
             return [*python, "manage.py", "runserver", f"{HOST}:{self.port}", "--noreload"]
         address = ("--host", HOST, "--port", str(self.port))
         if self._application:
-            sansio = ("--ws", "websockets-sansio")
-            return [*python, "-m", "uvicorn", self._application, *address, *sansio]
+            sockets = ("--ws", "realtime.uvicorn_websocket:WebSocket")
+            return [*python, "-m", "uvicorn", self._application, *address, *sockets]
         return [*python, "manage.py", "serve", *address, *self._options]
 
     def _answers(self) -> bool:

@@ -23,7 +23,7 @@ from realtime.testing import GraphQLClient, OperationError
 from tests.shelf.models import Book
 
 
-def test_what_a_long_collection_found_alive_the_next_does_not_look_at(
+async def test_what_a_long_collection_found_alive_the_next_does_not_look_at(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(collector, "LONG", 0)
@@ -33,7 +33,7 @@ def test_what_a_long_collection_found_alive_the_next_does_not_look_at(
         assert not any(each is alive for each in gc.get_objects())
 
 
-def test_what_a_short_one_found_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_a_short_one_found_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(collector, "LONG", 60)
     with short_pauses():
         alive: list[object] = []
@@ -41,14 +41,14 @@ def test_what_a_short_one_found_stays(monkeypatch: pytest.MonkeyPatch) -> None:
         assert any(each is alive for each in gc.get_objects())
 
 
-def test_now_and_then_everything_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_now_and_then_everything_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(collector, "EVERYTHING", -1)
     with short_pauses():
         gc.collect()
         assert gc.get_freeze_count() == 0
 
 
-def test_afterwards_it_is_as_before() -> None:
+async def test_afterwards_it_is_as_before() -> None:
     before = gc.get_threshold(), list(gc.callbacks), gc.get_freeze_count()
     with short_pauses():
         pass

@@ -10,6 +10,7 @@ import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
 from realtime.extensions import WRITER, Writer
+from realtime.rounds import AT_ONCE
 
 PATIENCE = 10.0
 
@@ -24,14 +25,15 @@ class Application:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await receive()
         await send({"type": "websocket.accept"})
-        self.accepted.set_result((scope["extensions"][WRITER], send))
+        if not self.accepted.done():
+            self.accepted.set_result((scope["extensions"][WRITER], send))
         while (await receive())["type"] != "websocket.disconnect":
             pass
         self.ended.set()
 
 
 @asynccontextmanager
-async def served(application: Application) -> AsyncIterator[int]:
+async def served(application: Application) -> AsyncIterator[uvicorn.Server]:
     config = uvicorn.Config(
         application,
         port=0,
@@ -45,10 +47,15 @@ async def served(application: Application) -> AsyncIterator[int]:
     try:
         while not server.started:
             await asyncio.sleep(0.001)
-        yield server.servers[0].sockets[0].getsockname()[1]
+        yield server
     finally:
         server.should_exit = True
         await serving
+
+
+def url(server: uvicorn.Server) -> str:
+    host, port = server.servers[0].sockets[0].getsockname()
+    return f"ws://{host}:{port}"
 
 
 @pytest.fixture
@@ -60,8 +67,8 @@ async def application() -> Application:
 async def client(application: Application) -> AsyncIterator[ClientConnection]:
     async with (
         asyncio.timeout(PATIENCE),
-        served(application) as port,
-        connect(f"ws://127.0.0.1:{port}", max_size=None, max_queue=1, compression=None) as client,
+        served(application) as server,
+        connect(url(server), max_size=None, max_queue=1, compression=None) as client,
     ):
         yield client
 
@@ -117,9 +124,32 @@ async def test_to_one_who_has_gone_nothing_is_written(
     assert not writer.write("too late")
 
 
+async def test_after_the_close_nothing_is_written(
+    application: Application, client: ClientConnection
+) -> None:
+    writer, send = await application.accepted
+    await send({"type": "websocket.close", "code": 4000})
+    assert not writer.write("too late")
+    await client.wait_closed()
+    assert client.close_code == 4000
+
+
+async def test_a_server_may_end_while_many_are_about_to(application: Application) -> None:
+    async with asyncio.timeout(PATIENCE), served(application) as server:
+        clients = [await connect(url(server)) for _ in range(3 * AT_ONCE)]
+        closing = asyncio.gather(*(client.close() for client in clients))
+        connections = server.server_state.connections
+        while not (lost := [each for each in connections if each.transport.is_closing()]):
+            await asyncio.sleep(0)
+        for connection in lost:
+            connection.shutdown()  # as Uvicorn does with all, and the first error ends that
+        await closing
+
+
 async def test_a_handshake_that_is_none_is_refused(application: Application) -> None:
-    async with asyncio.timeout(PATIENCE), served(application) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with asyncio.timeout(PATIENCE), served(application) as server:
+        address = server.servers[0].sockets[0].getsockname()
+        reader, writer = await asyncio.open_connection(*address)
         writer.write(
             b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Version: 1\r\nSec-WebSocket-Key: x\r\n\r\n"
