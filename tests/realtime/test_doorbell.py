@@ -12,7 +12,7 @@ from channels.layers import channel_layers
 from redis.asyncio import Redis as RedisClient
 
 from accounts.models import User
-from realtime import log
+from realtime import log, tasks
 from realtime.broadcasts import broadcast
 from realtime.database import in_database
 from realtime.doorbell import reachability, ring
@@ -46,7 +46,9 @@ async def on_redis(
         "DATABASE_URL": "sqlite:///build/unused.sqlite3",
         "REDIS_URL": redis_server.url,
     }
-    await channel_layers["default"].flush()
+    # It waits for a task that it cancels once, which redis-py may take for its own time-out.
+    while not await tasks.in_time(channel_layers["default"].flush(), 2):
+        pass
 
 
 async def tell(environment: dict[str, str], call: str) -> None:
