@@ -33,6 +33,16 @@ class Contender:
     """What fills the database, run before each start."""
     environment: Mapping[str, str] = field(default_factory=dict)
 
+    def surroundings(self, directory: Path) -> dict[str, str]:
+        """Return the environment of its processes, whose data are in this folder."""
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(directory),
+            "LC_ALL": "C.UTF-8",
+            "DATABASE_URL": f"sqlite:///{directory / 'db.sqlite3'}",
+            **self.environment,
+        }
+
 
 class FailedError(Exception):
     """A contender did not bear a workload; the message says why."""
@@ -91,14 +101,7 @@ class Server(Service):
         return self.contender.command(self.port)
 
     def _surroundings(self) -> dict[str, Any]:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.directory),
-            "LC_ALL": "C.UTF-8",
-            "DATABASE_URL": f"sqlite:///{self.directory / 'db.sqlite3'}",
-            **self.contender.environment,
-            **self._given,
-        }
+        environment = {**self.contender.surroundings(self.directory), **self._given}
         core, other = machine.cores()
         cores = {core} if self._pinned else {core, other}
         return {"cwd": ROOT, "env": environment, "preexec_fn": lambda: machine.pin(cores)}

@@ -13,13 +13,19 @@ Fire = Callable[[str], Awaitable[int]]
 
 def with_fire(application: Application, fire: Fire) -> Application:
     """Return the application, with the path /fire before it."""
+    return with_path(application, "/fire", lambda query: fire(query.removeprefix("date=")))
+
+
+def with_path(
+    application: Application, path: str, answer: Callable[[str], Awaitable[object]]
+) -> Application:
+    """Return the application, with a path before it that answers a query string, as text."""
 
     async def wrapped(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http" or scope["path"] != "/fire":
+        if scope["type"] != "http" or scope["path"] != path:
             await application(scope, receive, send)
             return
-        date = scope["query_string"].decode().removeprefix("date=")
-        body = str(await fire(date)).encode()
+        body = str(await answer(scope["query_string"].decode())).encode()
         headers = [(b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})

@@ -2,9 +2,8 @@
 
 import asyncio
 from time import monotonic
-from typing import Any
 
-from benchmarks.fire import Application
+from benchmarks.fire import Application, with_path
 
 TICK = 0.001
 """Seconds between looks."""
@@ -15,7 +14,7 @@ class _Watch:
         self._longest = 0.0
         self._task: asyncio.Task[None] | None = None
 
-    def restart(self) -> float:
+    async def restart(self, _: str) -> float:
         """Return the longest stall since the last call, in seconds; watch from the first on."""
         if self._task is None:
             self._task = asyncio.create_task(self._watch())
@@ -31,15 +30,4 @@ class _Watch:
 
 def with_stall(application: Application) -> Application:
     """Return the application, with the path /stall before it."""
-    watch = _Watch()
-
-    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http" or scope["path"] != "/stall":
-            await application(scope, receive, send)
-            return
-        body = str(watch.restart()).encode()
-        headers = [(b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-    return wrapped
+    return with_path(application, "/stall", _Watch().restart)

@@ -24,10 +24,6 @@ class Followed:
         """Tell whether this may be its epoch: before the first event it has none."""
         return self.epoch in {"", epoch}
 
-    def subscriptions(self) -> Iterator[Subscription]:
-        """Iterate over its subscriptions."""
-        return chain(*self.members.values())
-
 
 class FollowedTopics:
     """The topics, by name, and which of them are behind what was told of."""
@@ -64,7 +60,7 @@ class FollowedTopics:
 
     def drop(self, name: str) -> Iterator[Subscription]:
         """Follow a topic no more; return the subscriptions that it had."""
-        return self._topics.pop(name).subscriptions()
+        return chain(*self._topics.pop(name).members.values())
 
     def begin(self, heads: Mapping[str, Position]) -> bool:
         """Start to follow topics of which no position was known, from the heads just read.

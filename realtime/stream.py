@@ -199,9 +199,7 @@ class LiveResults(Stream):
         except Exception:
             return False  # the reader meets it
         assert self._sink is not None
-        if not self._has_one_cursor:
-            result = _with_cursor(result, self.cursor)
-        unfinished = self._sink.send(result)
+        unfinished = self._sink.send(self._addressed(result))
         if unfinished is not None:
             self._member.finish(unfinished)
         return True

@@ -122,31 +122,25 @@ async def test_cancelling_the_task_cancels_it(waiting: Waiting) -> None:
     assert cancelled == [True]
 
 
+async def timing_out(timed_out: list[bool]) -> None:
+    try:
+        async with asyncio.timeout(0.01):
+            await asyncio.Event().wait()
+    except TimeoutError:
+        timed_out.append(True)
+
+
 async def test_a_timeout_in_it_is_its_own(waiting: Waiting) -> None:
-    timed_out = []
-
-    async def work() -> None:
-        try:
-            async with asyncio.timeout(0.01):
-                await asyncio.Event().wait()
-        except TimeoutError:
-            timed_out.append(True)
-
-    waiting.begin(work())
+    timed_out: list[bool] = []
+    waiting.begin(timing_out(timed_out))
     await waiting.task
     assert timed_out == [True]
 
 
 async def test_a_cancellation_that_comes_before_the_task_goes_on_is_the_coroutines() -> None:
     """As that of a timeout that is over in the same round."""
-    timed_out, loop = [], asyncio.get_running_loop()
-
-    async def work() -> None:
-        try:
-            async with asyncio.timeout(0.01):
-                await asyncio.Event().wait()
-        except TimeoutError:
-            timed_out.append(True)
+    timed_out: list[bool] = []
+    loop = asyncio.get_running_loop()
 
     class Nobody:
         async def leave(self, member: Any) -> None: ...
@@ -157,7 +151,7 @@ async def test_a_cancellation_that_comes_before_the_task_goes_on_is_the_coroutin
 
     class Worker:
         def take(self, shared: Shared) -> bool:
-            left = eager.begin(work(), reader)
+            left = eager.begin(timing_out(timed_out), reader)
             assert left is not None
             member.finish(left)
             return True
