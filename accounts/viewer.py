@@ -1,15 +1,15 @@
-"""Who is asking: the user of the session cookie, or of a login on this connection."""
+"""Who is asking: the user of a session, by its cookie, its token or a login on this connection."""
 
 from collections.abc import Collection
 from typing import Any
 
 from ariadne import SchemaBindable
-from channels.auth import login as login_session
 from django.conf import settings
 from graphql import GraphQLError, GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
 from graphql.type import GraphQLFieldResolver
 
 from accounts.models import User
+from realtime.viewer import Viewer, viewer_of
 
 Info = GraphQLResolveInfo[dict[str, Any]]
 """What resolvers learn of their execution; the context holds Ariadne's `request`."""
@@ -21,13 +21,28 @@ def viewer(info: Info) -> User | None:
     return user if user is not None and user.is_authenticated else None
 
 
-async def log_in(info: Info, user: User) -> None:
-    """Make this connection the user's; over HTTP the answer sets the session cookie."""
-    scope = info.context["request"].scope
-    if scope["type"] == "http":
-        await login_session(scope, user, backend="django.contrib.auth.backends.ModelBackend")
-    else:
-        scope["user"] = user
+async def log_in(info: Info, user: User) -> str:
+    """Make this connection the user's; return the token of a new session.
+
+    Over HTTP the answer sets the session cookie, too.
+    """
+    return await _viewer(info).log_in(user)
+
+
+async def keep_in(info: Info, user: User) -> str:
+    """Keep the user in, whose password has changed; return the token of the session that stays."""
+    return await _viewer(info).keep_in(user)
+
+
+async def log_out(info: Info) -> None:
+    """End the session."""
+    await _viewer(info).log_out()
+
+
+def _viewer(info: Info) -> Viewer:
+    viewer = viewer_of(info.context["request"])
+    assert viewer is not None, "ViewerMiddleware is around the application"
+    return viewer
 
 
 class RequireViewer(SchemaBindable):

@@ -18,10 +18,10 @@ from django_project.explorer import GraphiQL  # noqa: E402
 from django_project.hosts import AllowedHosts  # noqa: E402
 from django_project.schema import schema  # noqa: E402
 from realtime.asgi import graphql_app  # noqa: E402
+from realtime.authentication import ViewerMiddleware  # noqa: E402
 from realtime.lifespan import lifespan  # noqa: E402
 from realtime.transports.parameters import PREFLIGHT  # noqa: E402
 from realtime.transports.reservations import HEADER as TOKEN_HEADER  # noqa: E402
-from realtime.viewer import ViewerMiddleware  # noqa: E402
 
 if settings.CLEW_DEMO:
     logging.getLogger("django_project").warning(

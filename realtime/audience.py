@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from realtime.conf import get_settings
@@ -84,7 +84,9 @@ class Audience:
     database reads of another. Two tasks do it, which the hub owns: `hand_out` and `read`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, before_handing_out: Callable[[], Awaitable[None]]) -> None:
+        self._before_handing_out = before_handing_out
+        """Awaited before what has come is handed out: something else may have to go first."""
         self._topics: dict[str, _Topic] = {}
         self._moving: deque[Iterator[bool]] = deque()
         self._unread: set[_Topic] = set()
@@ -140,6 +142,7 @@ class Audience:
         while True:
             await self._may_move.wait()
             self._may_move.clear()
+            await self._before_handing_out()
             while self._moving:
                 steps = self._moving.popleft()
                 is_woken = next(steps, None)

@@ -1,8 +1,9 @@
 """Subscription fields that show broadcasts."""
 
-from collections.abc import Awaitable, Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable
 from copy import deepcopy
 from enum import Enum
+from functools import partial
 from inspect import isawaitable
 from typing import Any
 
@@ -13,7 +14,7 @@ from realtime.audience import Broadcasts
 from realtime.database import call
 from realtime.delivery import Shared
 from realtime.hub import Hub
-from realtime.live_stream import LiveStream
+from realtime.live_stream import LiveStream, as_topics
 from realtime.reading import AS_THEY_ARE, Reading
 from realtime.sharing import Scope, scope_of
 
@@ -45,14 +46,13 @@ class BroadcastField:
 
     async def source(self, root: Any, info: GraphQLResolveInfo[Any], **args: Any) -> LiveStream:
         """Listen; when this returns, every later broadcast will be delivered."""
-        topics = await call(self._topics, root, info, **args)
-        member = Hub.current().broadcasts(
-            [topics] if isinstance(topics, str) else topics, self._reading
-        )
+        ask = partial(call, self._topics, root, info, **args)
+        member = Hub.current().broadcasts(as_topics(await ask()), self._reading)
         share = scope_of(self._share, root, info, **args)
         if (publish := self.publish) is None:
-            return LiveStream(member, share=share)
-        return ChosenStream(member, self, lambda event: publish(event, info, **args), share=share)
+            return LiveStream(member, ask=ask, share=share)
+        choose = partial(publish, info=info, **args)
+        return ChosenStream(member, self, choose, ask=ask, share=share)
 
 
 class ChosenStream(LiveStream):
@@ -67,9 +67,10 @@ class ChosenStream(LiveStream):
         field: BroadcastField,
         publish: Callable[[Any], Any],
         *,
+        ask: Callable[[], Awaitable[Collection[str] | str]],
         share: Callable[[], Hashable | None] | None,
     ) -> None:
-        super().__init__(member, share=share)
+        super().__init__(member, ask=ask, share=share)
         self._field = field
         self._publish = publish
 

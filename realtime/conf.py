@@ -54,6 +54,15 @@ class Settings:
     max_operations: int = 100
     """Operations that one connection may run at once."""
 
+    max_connections_per_user: int = 20
+    """WebSockets and HTTP streams that one user may have in one process."""
+
+    max_anonymous_connections: int = 1_000
+    """Those of all who have not logged in, in one process."""
+
+    recheck_interval: float = 60.0
+    """Seconds between looks at the rights of those who have something open, as nobody told of."""
+
     keep_alive_interval: float = 15.0
     """Seconds between the server's pings, which are the legacy dialect's keep-alives; 0: none."""
 

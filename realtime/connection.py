@@ -20,6 +20,7 @@ from realtime import tasks
 from realtime.conf import get_settings
 from realtime.encoding import encoded_text
 from realtime.errors import RequestError, fault, reported
+from realtime.exceptions import TooManyConnectionsError
 from realtime.execution import Results, begin
 from realtime.outbox import Outbox
 from realtime.protocols.close_codes import Close
@@ -33,7 +34,12 @@ from realtime.protocols.events import (
 )
 from realtime.protocols.server import ServerProtocol
 from realtime.rounds import Rounds
+from realtime.sessions import token_in
 from realtime.stream import LiveResults, Stream
+from realtime.viewer import viewer_of
+
+FAREWELL = 1.0
+"""Seconds that what runs has to end, when nobody may see it any more."""
 
 
 class Connection:
@@ -67,10 +73,13 @@ class Connection:
         self._is_asked = False
         """Whether the client has sent nothing since it was asked whether it is there."""
         self._receiving = CancelScope()
+        self._viewer = viewer_of(websocket)
 
     async def serve(self) -> None:
         """Receive until the peer or the protocol closes the connection."""
         _open.add(self)
+        if self._viewer is not None:
+            self._viewer.on_gone = self._viewer_is_gone
         try:
             if _draining:
                 await self._act(self._protocol.restart())
@@ -83,6 +92,8 @@ class Connection:
                 await self._receive()
         finally:
             _open.discard(self)
+            if self._viewer is not None:
+                self._viewer.on_gone = None  # which leads back here
             for rounds in (_inits, _beats, _verdicts):
                 rounds.leave(self)
             try:
@@ -139,6 +150,15 @@ class Connection:
         await self._outbox.close(close)
         self._receiving.cancel()
 
+    def _viewer_is_gone(self) -> None:
+        self._spawn(self._forbid(), "forbid")
+
+    async def _forbid(self) -> None:
+        """Close, when operations have said to the client that they end, or have their result."""
+        if running := {*self._operations.values()}:
+            await asyncio.wait(running, timeout=FAREWELL)
+        await self._act(self._protocol.forbid("Your session is over"))
+
     def _init_is_due(self) -> None:
         if events := self._protocol.init_timed_out():
             self._spawn(self._act(events), "init-timeout")
@@ -179,6 +199,9 @@ class Connection:
 
     async def _judge(self, payload: Any) -> None:
         answer = None
+        if refusal := await self._fault_of_credentials(payload):
+            await self._act(self._protocol.refuse(refusal))
+            return
         if self._handler.on_connect:
             try:
                 answer = await _called(self._handler.on_connect(self._websocket, payload))
@@ -194,6 +217,19 @@ class Connection:
                 await self._act(self._protocol.fail())
                 return
         await self._act(self._protocol.accept(answer if isinstance(answer, dict) else None))
+
+    async def _fault_of_credentials(self, payload: Any) -> str | None:
+        """Have the viewer be whom `connection_init` says; return what is wrong with that."""
+        token = token_in(payload)
+        if self._viewer is None or token is None:
+            return None
+        try:
+            if not await self._viewer.identify(token):
+                return "Forbidden"
+            self._viewer.check_connections()
+        except TooManyConnectionsError as error:
+            return error.message
+        return None
 
     async def _operate(self, id: OperationId, payload: dict[str, Any]) -> None:
         http_handler = self._handler.http_handler

@@ -5,6 +5,8 @@ RealtimeError
 ├── CursorInvalidError    what the client gave as a cursor is none
 ├── TopicNameError        what a field named as a topic cannot be one
 ├── LoadError             a live field could not load what it shows
+├── ForbiddenError        who is asking may not have it, or no longer
+├── TooManyConnectionsError
 └── ForeignDatabaseError  a published model was written to a database that has not the log
 """
 
@@ -53,6 +55,24 @@ class LoadError(RealtimeError, GraphQLError):
             self,
             "Internal server error",
             extensions={"code": "INTERNAL_SERVER_ERROR", "id": id},
+        )
+
+
+class ForbiddenError(RealtimeError, GraphQLError):
+    """Refuse what the viewer may not have, or no longer."""
+
+    def __init__(self, reason: str) -> None:
+        GraphQLError.__init__(self, reason, extensions={"code": "FORBIDDEN"})
+
+
+class TooManyConnectionsError(RealtimeError, GraphQLError):
+    """Refuse one more connection of a user, or of those who have not logged in."""
+
+    def __init__(self, limit: int) -> None:
+        GraphQLError.__init__(
+            self,
+            f"There may be {limit} connections at once: close another.",
+            extensions={"code": "TOO_MANY_CONNECTIONS", "limit": limit},
         )
 
 

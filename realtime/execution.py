@@ -23,6 +23,7 @@ from realtime.exceptions import CursorInvalidError
 from realtime.live import resuming
 from realtime.live_stream import LiveStream
 from realtime.stream import LiveResults, SourceResults, Stream, operation_of
+from realtime.viewer import Viewer, viewer_of
 
 Result = dict[str, Any]
 """`data`, perhaps `errors` and `extensions`."""
@@ -58,8 +59,13 @@ async def begin(
         validate_data(data)
         document = parse_query(context, handler.query_parser, data)
         operation = get_operation_ast(document, data.get("operationName"))
+        viewer = viewer_of(request)
         if operation is not None and operation.operation is OperationType.SUBSCRIPTION:
-            return await _subscribe(handler, data, context, document)
+            if viewer is None:
+                return await _subscribe(handler, data, context, document)
+            return await _subscribe_as(viewer, handler, data, context, document)
+        if viewer is not None:
+            await viewer.clear()
     except GraphQLError as error:
         raise _refused(handler, [error]) from None
     _, result = await handler.execute_graphql_query(
@@ -83,6 +89,25 @@ def is_request_error(result: Result) -> bool:
 async def single(result: Result) -> AsyncGenerator[str, None]:
     """Yield one result, as JSON."""
     yield encoded_text(result)
+
+
+async def _subscribe_as(
+    viewer: Viewer,
+    handler: GraphQLHttpHandlerBase,
+    data: dict[str, Any],
+    context: Any,
+    document: DocumentNode,
+) -> Stream:
+    """Subscribe, and have the rights to it hold for as long as it lives."""
+    viewer.hold()
+    try:
+        generation = await viewer.ready()
+        stream = await _subscribe(handler, data, context, document)
+    except BaseException:
+        await viewer.release()
+        raise
+    stream.guard(viewer, generation)
+    return stream
 
 
 async def _subscribe(

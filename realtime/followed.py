@@ -31,6 +31,7 @@ class FollowedTopics:
     def __init__(self) -> None:
         self._topics: dict[str, Followed] = {}
         self._behind: set[str] = set()
+        self._first: dict[str, Followed] = {}
 
     def __len__(self) -> int:
         return len(self._topics)
@@ -44,6 +45,8 @@ class FollowedTopics:
         for name in subscription.topics:
             topic = self._topics.setdefault(name, Followed())
             topic.members.setdefault(subscription.feed, set()).add(subscription)
+            if subscription.is_first:
+                self._first[name] = topic
 
     def leave(self, subscription: Subscription) -> None:
         """Follow its topics no more, if it was the last. Idempotent."""
@@ -57,9 +60,11 @@ class FollowedTopics:
                 del topic.members[subscription.feed]
             if not topic.members:
                 del self._topics[name]
+                self._first.pop(name, None)
 
     def drop(self, name: str) -> Iterator[Subscription]:
         """Follow a topic no more; return the subscriptions that it had."""
+        self._first.pop(name, None)
         return chain(*self._topics.pop(name).members.values())
 
     def begin(self, heads: Mapping[str, Position]) -> bool:
@@ -95,6 +100,18 @@ class FollowedTopics:
             for name, topic in self._topics.items()
             if topic.position is not None
         }
+
+    def first(self) -> dict[str, tuple[Followed, int]]:
+        """Return the topics that go before all others, with their positions."""
+        return {
+            name: (topic, topic.position)
+            for name, topic in self._first.items()
+            if topic.position is not None
+        }
+
+    def first_are_behind(self) -> bool:
+        """Tell whether more was told of those than was handed out."""
+        return any(topic.heard > position for topic, position in self.first().values())
 
     def behind(self) -> dict[str, tuple[Followed, int]]:
         """Return the topics of which more was told than handed out, with their positions."""

@@ -38,7 +38,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._topics = FollowedTopics()
-        self._audience = Audience()
+        self._audience = Audience(self._first_done)
         self._members: set[Member[Any]] = set()
         """All who have not left, also those whose topics have expired."""
         self._wake = asyncio.Event()
@@ -46,8 +46,10 @@ class Hub:
         self._sweep_at = 0.0
         self._served: Set[str] = set()
         """The topics that had their turn, while there is too much for one."""
+        self._round = asyncio.Event()
+        """Set at the end of the round of handing out that is under way."""
         self._loader = Loader()
-        self._replays = Replays()
+        self._replays = Replays(self._hand_out_first)
         self._heads = Gathered(log.heads)
         self._extents = Gathered(log.extents)
 
@@ -67,6 +69,11 @@ class Hub:
         if not all(map(is_topic_name, topics)):
             raise TopicNameError  # here, since look-ups of many go together
         subscription = Subscription(self, topics, feed)
+        await self.join(subscription, after=after)
+        return subscription
+
+    async def join(self, subscription: Subscription, *, after: str | None = None) -> None:
+        """Make a subscription live; it is closed where that fails. Raises what `subscribe` does."""
         self._topics.join(subscription)
         self._members.add(subscription)
         self._start()
@@ -88,7 +95,6 @@ class Hub:
         except BaseException:
             await subscription.aclose()
             raise
-        return subscription
 
     def broadcasts(self, topics: Collection[str], reading: Reading = AS_THEY_ARE) -> Broadcasts:
         """Return the ephemeral broadcasts of some topics from now on."""
@@ -140,6 +146,20 @@ class Hub:
         """Return a batch of what follows on these positions. Raises CursorExpiredError."""
         return await self._replays.read(feed, behind)
 
+    async def _hand_out_first(self) -> None:
+        """Return when all is handed out that goes first, and is committed by now."""
+        if first := self._topics.first():
+            for name, head in (await self._heads(first)).items():
+                if self._topics.get(name) is first[name][0]:
+                    self._topics.note(name, head.offset)
+            await self._first_done()
+
+    async def _first_done(self) -> None:
+        """Return when all is handed out that goes first, and was told of."""
+        while self._topics.first_are_behind():
+            self._wake.set()
+            await self._round.wait()
+
     def _hear(self, message: doorbell.Message) -> None:
         for name, (offset, epoch) in message.heads.items():
             topic = self._topics.get(name)
@@ -188,6 +208,8 @@ class Hub:
                 if failing:
                     logger.info("The log is followed again.")
                 failing = False
+            self._round.set()
+            self._round = asyncio.Event()
 
     async def _sweep(self) -> None:
         # As positions are now: they may grow while the log is asked.
@@ -211,11 +233,18 @@ class Hub:
 
         One batch a round, so that a busy topic starves no other.
         """
-        chosen = {name: behind[name] for name in behind.keys() - self._served} or behind
-        positions = {name: position for name, (_, position) in chosen.items()}
+        first = self._topics.first()
+        others = {name: behind[name] for name in behind.keys() - self._served} or behind
+        others = {name: others[name] for name in others.keys() - first.keys()}
+        chosen = first | others
         feeds = {name: {*topic.members} for name, (topic, _) in chosen.items()}
-        limit = get_settings().read_batch
-        batch = await in_database(self._loader.read)(positions, feeds, limit=limit)
+        told = {name: topic.heard for name, (topic, _) in chosen.items()}
+        batch = await in_database(self._loader.read)(
+            {name: position for name, (_, position) in others.items()},
+            feeds,
+            limit=get_settings().read_batch,
+            first={name: position for name, (_, position) in first.items()},
+        )
         # A read that is full may have had no room for other topics: these come first.
         self._served = self._served | batch.events.keys() if batch.is_full else set()
         shown = self._keep(batch)
@@ -232,7 +261,7 @@ class Hub:
                 topic.position, topic.epoch = news[-1].offset, news[-1].topic.epoch
                 Hub.handed_out += len(news)
                 news_of.append((name, topic))
-            elif not batch.is_full:
+            elif not batch.is_full and topic.heard == told[name]:
                 topic.heard = position  # told of what the log does not hold
         if self._topics.behind():
             self._wake.set()

@@ -28,7 +28,7 @@ from realtime.broadcast_fields import SKIP, BroadcastField
 from realtime.database import call
 from realtime.delivery import Shown
 from realtime.hub import Hub
-from realtime.live_stream import LiveStream
+from realtime.live_stream import LiveStream, as_topics
 from realtime.models import Event
 from realtime.sharing import Scope, everyone, same_user, scope_of
 
@@ -72,10 +72,9 @@ class LiveField:
         after, given = resuming.get(), args.pop("after", None)
         if after is None:  # first that of the request: who reconnects does not edit an operation
             after = given
-        topics = await call(self._topics, root, info, **args)
-        subscription = await Hub.current().subscribe(
-            [topics] if isinstance(topics, str) else topics, self, after=after
-        )
+        ask = partial(call, self._topics, root, info, **args)
+        topics = as_topics(await ask())
+        subscription = await Hub.current().subscribe(topics, self, after=after)
         try:
             first = None
             if self._initial and after is None:  # who resumes has had it
@@ -85,6 +84,7 @@ class LiveField:
             raise
         return LiveStream(
             subscription,
+            ask=ask,
             first=first,
             share=scope_of(self._share, root, info, **args),
             skip=partial(self._skip, info=info, **args) if self._skip else None,

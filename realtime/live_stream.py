@@ -1,10 +1,16 @@
 """The values of a live field as its subscriber gets them."""
 
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Collection, Hashable
 from typing import Any, ClassVar, Self
 
 from realtime.delivery import Shared
+from realtime.exceptions import ForbiddenError
 from realtime.member import Member
+
+
+def as_topics(given: Collection[str] | str) -> frozenset[str]:
+    """Return the topics that a field names: one, or several."""
+    return frozenset([given] if isinstance(given, str) else given)
 
 
 def _nobody() -> None:
@@ -16,12 +22,13 @@ class LiveStream:
 
     chooses: ClassVar[bool] = False
     """Whether its reader alone can tell what of each value this subscriber gets."""
-    __slots__ = ("_first", "_skip", "member", "scope")
+    __slots__ = ("_ask", "_first", "_skip", "member", "scope")
 
     def __init__(
         self,
         member: Member[Any],
         *,
+        ask: Callable[[], Awaitable[Collection[str] | str]] | None = None,
         first: Any | None = None,
         share: Callable[[], Hashable | None] | None = None,
         skip: Callable[[Any], bool] | None = None,
@@ -32,8 +39,17 @@ class LiveStream:
 
         To be asked for each value: who is asking may change while the subscription lives.
         """
+        self._ask = ask
         self._first = first
         self._skip = skip
+
+    async def authorise(self) -> None:
+        """Ask anew for the topics that the subscriber may have.
+
+        Raises what the field raises, and ForbiddenError where they are others now.
+        """
+        if self._ask is not None and not self.member.topics <= as_topics(await self._ask()):
+            raise ForbiddenError("Your rights have changed: subscribe again.")
 
     @property
     def cursor(self) -> str | None:

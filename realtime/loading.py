@@ -36,15 +36,21 @@ class Loader:
         """The field that last failed with an error of the database, be it that which is away."""
 
     def read(
-        self, after: Mapping[str, int], feeds: Mapping[str, Collection[Feed]], *, limit: int
+        self,
+        after: Mapping[str, int],
+        feeds: Mapping[str, Collection[Feed]],
+        *,
+        limit: int,
+        first: Mapping[str, int],
     ) -> Batch:
         """Read what lies beyond these offsets, and load it for the fields of each topic.
 
-        Runs in a database thread: one hop for all. Raises OperationalError and
-        InterfaceError when the database may be away.
+        Of those topics that go first, all of it, and after the others: so nothing is
+        missing that was committed before the rest. Runs in a database thread: one hop for
+        all. Raises OperationalError and InterfaceError when the database may be away.
         """
-        events = log.read(after, limit=limit)
-        by_topic = log.by_topic(events)
+        events = log.read(after, limit=limit) if after else []
+        by_topic = log.by_topic(_all_beyond(first)) | log.by_topic(events)
         wanted: dict[Feed, list[Event]] = defaultdict(list)
         for topic, news in by_topic.items():
             for feed in feeds[topic]:
@@ -68,3 +74,16 @@ class Loader:
         for event, value in values:
             deliveries[event.topic_id].append(Delivery(event, value))
         return deliveries
+
+
+def _all_beyond(after: Mapping[str, int]) -> list[Event]:
+    """Return all events beyond these offsets, in order of offset."""
+    events: list[Event] = []
+    offsets = dict(after)
+    while offsets:
+        some = log.read(offsets, limit=log.BATCH)
+        events += some
+        if len(some) < log.BATCH:
+            break
+        offsets |= {event.topic_id: event.offset for event in some}
+    return events

@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from time import monotonic
 
 from realtime import log, tasks
@@ -49,7 +49,9 @@ class Replays:
     the results.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, before_handing_out: Callable[[], Awaitable[None]]) -> None:
+        self._before_handing_out = before_handing_out
+        """Awaited after each read: something else may have to go first."""
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()
         self._weight = 0
         self._latest: list[Key] = []
@@ -143,6 +145,7 @@ class Replays:
             return events, feed.values(events)
 
         events, values = await in_database(read)()
+        await self._before_handing_out()
         by_topic = log.by_topic(events)
         for topic, news in by_topic.items():
             if not log.continues(news, offsets[topic]):

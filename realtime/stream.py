@@ -1,5 +1,6 @@
 """The results of a subscription, as the JSON texts that go to its client."""
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, Awaitable, Hashable
 from typing import Any, Protocol, Self
@@ -26,6 +27,7 @@ from realtime.encoding import encoded, encoded_text
 from realtime.errors import RequestError, fault, is_outage, reported
 from realtime.exceptions import LoadError
 from realtime.live_stream import LiveStream
+from realtime.viewer import Viewer
 
 
 class Sink(Protocol):
@@ -42,11 +44,16 @@ class Stream(ABC):
     where the source breaks.
     """
 
-    __slots__ = ("_confirm", "_handler")
+    __slots__ = ("_confirm", "_handler", "_reader", "_refusal", "_viewer")
 
     def __init__(self, handler: GraphQLHandlerBase, *, confirm: bool) -> None:
         self._handler = handler
         self._confirm = confirm
+        self._viewer: Viewer | None = None
+        self._reader: asyncio.Task[Any] | None = None
+        """Who waits for the next result."""
+        self._refusal: GraphQLError | None = None
+        """Why there is none any more."""
 
     @property
     def cursor(self) -> str | None:
@@ -57,11 +64,18 @@ class Stream(ABC):
         return self
 
     async def __anext__(self) -> str:
+        if self._refusal is not None:
+            raise RequestError(reported(self._handler, [self._refusal]))
+        reader = self._reader = asyncio.current_task()
+        assert reader is not None
         try:
-            if not self._confirm:
-                return await self._next()
-            self._confirm = False
-            return self._confirmation()
+            result = await self._following()
+            if self._refusal is None:
+                return result
+            reader.uncancel()  # what was awaited has taken it for its own
+        except asyncio.CancelledError:
+            if self._refusal is None or reader.uncancel():
+                raise  # not by `refuse`, or not by it alone
         except GraphQLError as error:
             errors = reported(self._handler, [error])
             raise RequestError(errors, is_fault=isinstance(error, LoadError)) from None
@@ -70,10 +84,56 @@ class Stream(ABC):
         except Exception as error:
             errors = reported(self._handler, [fault(error)])
             raise RequestError(errors, is_fault=True, is_outage=is_outage(error)) from None
+        finally:
+            self._reader = None
+        raise RequestError(reported(self._handler, [self._refusal])) from None
+
+    async def _following(self) -> str:
+        if not self._confirm:
+            return await self._next()
+        self._confirm = False
+        return self._confirmation()
+
+    def guard(self, viewer: Viewer, generation: int) -> None:
+        """Show it to a viewer alone who has the right to, which it had in a generation.
+
+        The viewer is held; it is released with `aclose()`.
+        """
+        self._viewer = viewer
+        viewer.guard(self, generation)
 
     @abstractmethod
+    def suspend(self) -> None:
+        """Deliver nothing until it is clear whether the viewer may still get it."""
+
+    @abstractmethod
+    def resume(self) -> None:
+        """Go on: the viewer may."""
+
+    @abstractmethod
+    async def authorise(self) -> None:
+        """Ask anew whether the viewer may get it, and refuse it if not."""
+
+    def refuse(self, error: GraphQLError) -> None:
+        """End with an error, at once."""
+        if self._refusal is None:
+            self._refusal = error
+            self.suspend()
+            if self._reader is not None:
+                self._reader.cancel()
+
     async def aclose(self) -> None:
         """End the subscription. Idempotent."""
+        viewer, self._viewer = self._viewer, None
+        try:
+            await self._end()
+        finally:
+            if viewer is not None:
+                viewer.unguard(self)
+                await viewer.release()
+
+    @abstractmethod
+    async def _end(self) -> None: ...
 
     @abstractmethod
     async def _next(self) -> str: ...
@@ -109,8 +169,16 @@ class SourceResults(Stream):
         self._events = events
         self._responses = map_source_to_response_event(executor, events, _execute)
 
-    async def aclose(self) -> None:
-        """End the subscription. Idempotent."""
+    def suspend(self) -> None:
+        """Do nothing: who reads it waits until it is clear."""
+
+    def resume(self) -> None:
+        """Do nothing: who reads it knows."""
+
+    async def authorise(self) -> None:
+        """Do nothing: it has no right of its own, but goes with its viewer."""
+
+    async def _end(self) -> None:
         _disentangle(self._executor)
         try:
             await self._responses.aclose()
@@ -120,7 +188,10 @@ class SourceResults(Stream):
                 await self._events.aclose()
 
     async def _next(self) -> str:
-        return self._encode(await anext(self._responses))
+        result = self._encode(await anext(self._responses))
+        if self._viewer is not None:
+            await self._viewer.clear()
+        return result
 
 
 class LiveResults(Stream):
@@ -162,16 +233,45 @@ class LiveResults(Stream):
         """Give results that others have executed to a sink, at once, while the reader waits."""
         if not self._values.chooses:
             self._sink = sink
+            if self._viewer is None or not self._viewer.is_in_doubt:
+                self.resume()
+
+    def suspend(self) -> None:
+        """Deliver nothing until it is clear whether the viewer may still get it."""
+        self._member.taker = None
+
+    def resume(self) -> None:
+        """Go on: the viewer may."""
+        if self._sink is not None and self._refusal is None:
             self._member.taker = self
 
-    async def aclose(self) -> None:
-        """End the subscription. Idempotent."""
+    async def authorise(self) -> None:
+        """Ask anew whether the viewer may get it, and refuse it if not."""
+        try:
+            await self._values.authorise()
+        except GraphQLError as error:
+            self.refuse(error)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            self.refuse(fault(error))
+
+    async def _end(self) -> None:
         _disentangle(self._executor)
         self._sink = None  # whose task may have ended by an exception that leads back here
         await self._values.aclose()
 
     async def _next(self) -> str:
         shared = await self._values.shared()
+        if self._viewer is None:
+            return await self._result(shared)
+        while True:
+            generation = await self._viewer.clear()
+            result = await self._result(shared)
+            if generation == self._viewer.generation:
+                return result
+
+    async def _result(self, shared: Shared) -> str:
         scope = self._values.scope()
         if scope is None:
             return self._addressed(await self._execute(shared))

@@ -26,6 +26,8 @@ class Subscription(Member[Delivery]):
         *("_behind", "_error", "_live", "_read", "_received", "_replayed", "_taken", "_targets"),
         "feed",
     )
+    is_first: ClassVar[bool] = False
+    """Whether it is handed out events before all that were committed after them."""
     live: ClassVar[int] = 0
     """Subscriptions of this process that have not ended."""
     overflows: ClassVar[int] = 0
@@ -33,7 +35,7 @@ class Subscription(Member[Delivery]):
 
     def __init__(self, hub: Follower, topics: Collection[str], feed: Feed) -> None:
         super().__init__(hub, topics)
-        Subscription.live += 1
+        Subscription.live += not self.is_first
         self.feed = feed
         self._read: dict[str, int] = {}
         """Up to where the log was read for it."""
@@ -86,7 +88,7 @@ class Subscription(Member[Delivery]):
 
     async def aclose(self) -> None:
         """Leave the hub. Idempotent."""
-        Subscription.live -= not self._closed
+        Subscription.live -= not (self._closed or self.is_first)
         await super().aclose()
 
     def _deliver(self, delivery: Delivery) -> Delivery:

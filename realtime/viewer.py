@@ -1,69 +1,281 @@
-"""Who is asking: the user of Django's session, over HTTP and WebSocket."""
+"""Who is asking, over one request or connection, for as long as it lasts."""
 
-from importlib import import_module
-from types import SimpleNamespace
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator, Callable, MutableMapping
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
 
-from channels.sessions import CookieMiddleware, SessionMiddleware
-from django.conf import settings
-from django.contrib.auth import get_user
+from channels.auth import UserLazyObject
 from django.contrib.auth.models import AnonymousUser
-from starlette.types import ASGIApp, Receive, Scope, Send
+from django.utils import timezone
+from graphql import GraphQLError
 
+from realtime import sessions
+from realtime.conf import get_settings
 from realtime.database import in_database
+from realtime.exceptions import ForbiddenError, TooManyConnectionsError
+from realtime.sessions import Found
+from realtime.viewers import Viewers
+
+KEY = "viewer"
+"""Where the ASGI scope has it; beside it are `user` and `session`, as Channels has them."""
 
 
-class ViewerMiddleware:
-    """Puts `cookies`, `session` and `user` into the scope, as Channels' AuthMiddlewareStack does.
+def viewer_of(request: Any) -> "Viewer | None":
+    """Return who asks by a request, or over a WebSocket; None where nobody found that out."""
+    viewer: Viewer | None = request.scope.get(KEY)
+    return viewer
 
-    It spends nothing on those who have no session, and nothing on the frames of a
-    WebSocket, which cannot set cookies; users are read on the database pool.
+
+class Guarded(Protocol):
+    """What a viewer gets for as long as it may: a subscription."""
+
+    def suspend(self) -> None:
+        """Deliver nothing until it is clear whether the viewer may still get it."""
+
+    def resume(self) -> None:
+        """Go on: it may."""
+
+    async def authorise(self) -> None:
+        """Ask anew whether it may, and refuse it if not."""
+
+    def refuse(self, error: GraphQLError) -> None:
+        """End with an error."""
+
+
+class Viewer:
+    """The user of a session, or nobody in particular.
+
+    While something holds it, changes of its rights are heard of: nothing more is delivered
+    then until its session, its user and each of its subscriptions were looked at anew.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        self._over_http = CookieMiddleware(SessionMiddleware(self._identify))
-        self._over_websocket = CookieMiddleware(self._open_session)
-        self._store: Any = import_module(settings.SESSION_ENGINE).SessionStore
+    def __init__(self, scope: MutableMapping[str, Any], *, answers_with_cookie: bool) -> None:
+        self.generation = 0
+        """How often there was doubt about its rights."""
+        self.on_gone: Callable[[], None] | None = None
+        """Called when its session or its user is no more."""
+        self.address: str = (scope.get("client") or ("",))[0]
+        """Where it asks from."""
+        self._answers_with_cookie = answers_with_cookie
+        self._user = scope["user"] = UserLazyObject()
+        self._user._wrapped = AnonymousUser()
+        self._session = scope["session"]
+        self._key: str | None = None
+        self._changing = asyncio.Lock()
+        self._holders = 0
+        self._is_heard_of = False
+        self._is_connection = False
+        self._guarded: set[Guarded] = set()
+        self._is_clear = asyncio.Event()
+        self._is_clear.set()
+        self._expiry: asyncio.TimerHandle | None = None
+        scope[KEY] = self
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request or connection."""
-        over = self._over_websocket if scope["type"] == "websocket" else self._over_http
-        await over(scope, receive, send)
+    @property
+    def user(self) -> Any:
+        """The user as last read; an AnonymousUser where it is nobody in particular."""
+        return self._user._wrapped
 
-    async def _open_session(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["session"] = self._store(scope["cookies"].get(settings.SESSION_COOKIE_NAME))
-        await self._identify(scope, receive, send)
+    @property
+    def pk(self) -> str | None:
+        """The user's primary key as text; None of nobody in particular."""
+        return None if self.user.pk is None else str(self.user.pk)
 
-    async def _identify(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["user"] = AnonymousUser()
-        if settings.SESSION_COOKIE_NAME in scope["cookies"]:
-            session = scope["session"]
-            if scope["type"] == "websocket":
-                session = _AsItIs(session)
-            # All that Django's function asks of a request is the session.
-            request: Any = SimpleNamespace(session=session)
-            scope["user"] = await in_database(get_user)(request)
-        await self._app(scope, receive, send)
+    async def identify(self, key: object) -> bool:
+        """Become the user of the session that has this key; return whether there is one."""
+        if not sessions.is_key(key):
+            return False
+        async with self._changing:
+            await self._be_heard_of()
+            found = await self._find(key)
+            if found is not None:
+                self._become(found)
+        return found is not None
 
+    async def _find(self, key: Any) -> Found | None:
+        viewers = Viewers.current() if self._holders else None
+        while True:
+            heard = viewers and viewers.heard
+            found = await in_database(sessions.find)(key)
+            # What was heard meanwhile may have been of this one, which nobody knew by its name.
+            if not viewers or viewers.heard == heard:
+                return found
 
-class _AsItIs:
-    """A session that `get_user` cannot renew: over a WebSocket nobody would learn its new name."""
+    async def identify_by_session(self) -> None:
+        """Become the user of the session in the scope."""
+        user = await in_database(sessions.user_of)(self._session)
+        if user.is_authenticated:
+            self._user._wrapped, self._key = user, self._session.session_key
 
-    def __init__(self, session: Any) -> None:
-        self._session = session
+    async def log_in(self, user: Any) -> str:
+        """Become a user who was just authenticated; return the token of a new session."""
+        async with self._changing:
+            await self._be_heard_of()
+            if not self._answers_with_cookie:
+                self._session._wrapped = sessions.opened()
+            begin = in_database(sessions.begin)
+            return self._renewed(await begin(self._session, user, address=self.address))
 
-    def __getitem__(self, key: str) -> Any:
-        return self._session[key]
+    async def keep_in(self, user: Any) -> str:
+        """Stay the user, whose password has changed; return the token of the session that stays."""
+        async with self._changing:
+            return self._renewed(await in_database(sessions.renew)(self._session, user))
 
-    def __setitem__(self, key: str, value: Any) -> None:
-        pass
+    async def log_out(self) -> None:
+        """End the session."""
+        async with self._changing:
+            await in_database(sessions.end)(self._session, self.user, address=self.address)
+            self._end()
 
-    def get(self, key: str) -> Any:
-        return self._session.get(key)
+    def _renewed(self, found: Found) -> str:
+        self._become(found)
+        if self._holders:
+            self.doubt()  # what it already gets, it may get as another
+        token: str = found.session.session_key
+        return token
 
-    def cycle_key(self) -> None:
-        pass
+    def _become(self, found: Found) -> None:
+        before = self.pk
+        self._user._wrapped, self._key = found.user, found.session.session_key
+        if found.session is not self._session:
+            self._session._wrapped = found.session
+        self._watch_expiry(found)
+        self._be_known_as(before)
 
-    def flush(self) -> None:
-        pass
+    # Rights that change
+
+    def hold(self) -> None:
+        """Be known as long as its holders: each calls `release` once."""
+        self._holders += 1
+        if self._holders == 1:
+            Viewers.current().join(self)
+
+    async def release(self) -> None:
+        """End what `hold` began."""
+        self._holders -= 1
+        if not self._holders:
+            self._is_heard_of = False
+            self._watch_expiry(None)
+            await Viewers.current().leave(self)
+
+    async def ready(self) -> int:
+        """Return, when changes of its rights are heard of, the generation that is clear.
+
+        It is to be held.
+        """
+        if not self._is_heard_of:
+            await self._be_heard_of()
+            if self._key is not None:
+                self.doubt()  # it was read before anybody listened
+        return await self.clear()
+
+    def guard(self, guarded: Guarded, generation: int) -> None:
+        """Have what it gets, and got the right to in a generation, authorised again as it changes.
+
+        It is to be held for as long.
+        """
+        self._guarded.add(guarded)
+        if self.is_in_doubt:
+            guarded.suspend()
+        elif generation != self.generation:
+            self.doubt()
+
+    def unguard(self, guarded: Guarded) -> None:
+        """End what `guard` began. Idempotent."""
+        self._guarded.discard(guarded)
+
+    async def _be_heard_of(self) -> None:
+        if self._holders and not self._is_heard_of:
+            await Viewers.current().hear()
+            self._is_heard_of = True
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether it is not clear what it may get."""
+        return not self._is_clear.is_set()
+
+    async def clear(self) -> int:
+        """Return, when it is clear what it may get, the generation of which that is true."""
+        await self._is_clear.wait()
+        return self.generation
+
+    def doubt(self) -> None:
+        """Suspend all that it gets, until it was looked at anew."""
+        self.generation += 1
+        self._is_clear.clear()
+        for each in self._guarded:
+            each.suspend()
+        Viewers.current().look_at(self)
+
+    async def settle(self) -> None:
+        """Look at it anew. Raises what the database raises; there is doubt still, then."""
+        async with self._changing:
+            generation = self.generation
+            if self._key is not None:
+                found = await in_database(sessions.find)(self._key)
+                if found is None:
+                    self._end()
+                    return
+                self._user._wrapped = found.user
+                self._watch_expiry(found)
+            for each in [*self._guarded]:
+                await each.authorise()
+            if generation == self.generation and self.is_in_doubt:
+                self._is_clear.set()
+                for each in self._guarded:
+                    each.resume()
+
+    def _end(self) -> None:
+        before, self._key = self.pk, None
+        self._user._wrapped = AnonymousUser()
+        self._watch_expiry(None)
+        self._be_known_as(before)
+        for each in [*self._guarded]:
+            each.refuse(ForbiddenError("Your session is over: log in again."))
+        self._is_clear.set()
+        if self.on_gone is not None:
+            self.on_gone()
+
+    def _be_known_as(self, before: str | None) -> None:
+        if not self._holders:
+            return
+        viewers = Viewers.current()
+        viewers.rename(self, before)
+        if self._is_connection:
+            viewers.connections[before] -= 1
+            viewers.connections[self.pk] += 1
+
+    def _watch_expiry(self, found: Found | None) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+        if found is not None and found.expires is not None and self._holders:
+            seconds = (found.expires - timezone.now()).total_seconds()
+            loop = asyncio.get_running_loop()
+            # Not at once: the database compares with a clock of its own, and rounds.
+            self._expiry = loop.call_later(max(seconds, 0) + 0.01, self.doubt)
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[None]:
+        """Hold it, and count it as a connection. Raises TooManyConnectionsError."""
+        self.hold()
+        try:
+            self.check_connections(including=1)
+            self._is_connection = True
+            Viewers.current().connections[self.pk] += 1
+            yield
+        finally:
+            if self._is_connection:
+                self._is_connection = False
+                Viewers.current().connections[self.pk] -= 1
+            await self.release()
+
+    def check_connections(self, *, including: int = 0) -> None:
+        """Check that its user has not too many. Raises TooManyConnectionsError."""
+        settings = get_settings()
+        limit = settings.max_anonymous_connections
+        if self.pk is not None:
+            limit = settings.max_connections_per_user
+        if Viewers.current().connections[self.pk] + including > limit:
+            raise TooManyConnectionsError(limit)

@@ -131,6 +131,12 @@ class ServerProtocol(ABC):
             return []
         return [self._close(CloseCode.SLOW_CONSUMER, "Too slow to read")]
 
+    def forbid(self, reason: str = "Forbidden") -> list[Event]:
+        """Close because the client may be here no longer."""
+        if self.state is State.CLOSED:
+            return []
+        return [self._close(CloseCode.FORBIDDEN, reason)]
+
     def restart(self) -> list[Event]:
         """Close because the server is about to end; another takes the client."""
         if self.state is State.CLOSED:

@@ -55,6 +55,19 @@ def refuse_forgery(request: Request, allowed_origins: Collection[str]) -> None:
     raise RefusedError(403, f"A GET with cookies needs one of the headers {', '.join(PREFLIGHT)}")
 
 
+def refuse_foreign(request: Request, allowed_origins: Collection[str]) -> None:
+    """Refuse what a page of another origin sends with the user's cookies. Raises RefusedError.
+
+    The browser has asked before whether it may; a page that it takes for none is foreign, too.
+    """
+    headers = request.headers
+    origin = headers.get("origin")
+    own = f"{request.url.scheme}://{headers.get('host', '')}"
+    if origin is None or origin == own or origin in allowed_origins or not _is_ambient(headers):
+        return
+    raise RefusedError(403, "Pages of this origin may not ask with cookies", code="FORBIDDEN")
+
+
 def _is_ambient(headers: Headers) -> bool:
     """Tell whether a request bears credentials that browsers send unasked."""
     scheme, _, _ = headers.get("authorization", "").partition(" ")

@@ -1,5 +1,7 @@
 """Requests that are refused before their operation is executed."""
 
+from typing import Any
+
 import orjson
 from starlette.responses import Response
 
@@ -9,13 +11,22 @@ from realtime.transports.negotiation import JSON
 class RefusedError(Exception):
     """The request does not come to the execution of an operation."""
 
-    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        headers: dict[str, str] | None = None,
+        *,
+        code: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
-        self.message = message
         self.headers = headers
+        self.error: dict[str, Any] = {"message": message}
+        if code is not None:
+            self.error["extensions"] = {"code": code}
 
     def response(self, media_type: str = JSON) -> Response:
         """Return the answer, with an `errors` array that says why."""
-        body = orjson.dumps({"errors": [{"message": self.message}]})
+        body = orjson.dumps({"errors": [self.error]})
         return Response(body, self.status, self.headers, media_type)

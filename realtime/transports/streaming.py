@@ -19,8 +19,12 @@ from realtime import tasks
 from realtime.conf import get_settings
 from realtime.encoding import encoded_text
 from realtime.errors import RequestError, fault, reported
+from realtime.exceptions import TooManyConnectionsError
 from realtime.execution import Results, begin, operation_type, single
 from realtime.stream import Stream
+from realtime.transports.refusal import RefusedError
+from realtime.viewer import KEY as VIEWER
+from realtime.viewer import Viewer
 
 HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 """No cache, no compression and no proxy may hold a result back."""
@@ -34,6 +38,7 @@ class Outcomes:
 
     def __init__(self, results: Results) -> None:
         self._results = results
+        self._have_ended = False
 
     @property
     def cursor(self) -> str | None:
@@ -44,9 +49,12 @@ class Outcomes:
         return self
 
     async def __anext__(self) -> str:
+        if self._have_ended:
+            raise StopAsyncIteration
         try:
             return await anext(self._results)
         except RequestError as error:
+            self._have_ended = True
             if error.is_fault:
                 raise
             return encoded_text({"errors": error.errors})
@@ -114,6 +122,20 @@ class StreamedResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        viewer: Viewer | None = scope.get(VIEWER)
+        if viewer is None:
+            await self._serve(scope, receive, send)
+            return
+        try:
+            async with viewer.connected():
+                await self._serve(scope, receive, send)
+        except TooManyConnectionsError as error:
+            refused = RefusedError(
+                429, error.message, {"Retry-After": "10"}, code="TOO_MANY_CONNECTIONS"
+            )
+            await refused.response()(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         streaming = asyncio.create_task(self._stream(send), name="stream")
         watching = asyncio.create_task(_left(receive), name="stream-client")
         _open.add(streaming)

@@ -19,7 +19,8 @@ class WebSocketHandler(GraphQLWebsocketHandlerBase):
     """Serves both dialects, `graphql-transport-ws` and the legacy `graphql-ws`, to any schema.
 
     Browsers are let in from the origin of the server itself and from
-    `allowed_origins` (scheme, host and port, e.g. `https://app.example.org`).
+    `allowed_origins` (scheme, host and port, e.g. `https://app.example.org`); who tells no
+    origin must not bear cookies.
 
     `on_connect(websocket, payload)` may refuse with a GraphQLError or Ariadne's
     WebSocketConnectionError, and may return the payload of the acknowledgement;
@@ -76,8 +77,8 @@ class WebSocketHandler(GraphQLWebsocketHandlerBase):
 
     def _is_allowed(self, websocket: WebSocket) -> bool:
         origin = websocket.headers.get("origin")
-        if origin is None:  # not a browser, so nobody's cookies are misused
-            return True
+        if origin is None:  # not a browser: nobody's cookies are misused, unless it has some
+            return "cookie" not in websocket.headers
         scheme = "https" if websocket.scope.get("scheme") == "wss" else "http"
         own = f"{scheme}://{websocket.headers.get('host', '')}"
         return origin == own or origin in self._allowed_origins

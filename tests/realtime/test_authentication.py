@@ -7,8 +7,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.test import Client
 
+from realtime.authentication import ViewerMiddleware
 from realtime.database import in_database
-from realtime.viewer import ViewerMiddleware
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

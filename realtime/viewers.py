@@ -1,0 +1,193 @@
+"""All who have something open on one event loop, and whether they still may."""
+
+import asyncio
+import contextvars
+import logging
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
+from typing import Protocol
+
+from realtime import access, tasks
+from realtime.conf import get_settings
+from realtime.delivery import Shown
+from realtime.hub import Hub
+from realtime.models import Event
+from realtime.rounds import Rounds
+from realtime.sentinel import Sentinel
+
+logger = logging.getLogger("realtime.viewers")
+
+AT_ONCE = 16
+"""Viewers that are looked at together."""
+
+RETRY = 1.0
+"""Seconds until it is tried again where the database is away."""
+
+
+class Watched(Protocol):
+    """A viewer, as it is seen from here."""
+
+    @property
+    def pk(self) -> str | None:
+        """The user's primary key as text; None of nobody in particular."""
+
+    def doubt(self) -> None:
+        """Suspend all that it gets, and have it looked at."""
+
+    async def settle(self) -> None:
+        """Look at it anew. Raises what the database raises."""
+
+
+class _Concerned:
+    """The feed of changes of rights: whom each concerns. Nothing is loaded."""
+
+    coalesces = False
+
+    def values(self, events: Sequence[Event]) -> list[Shown]:
+        return [(event, access.concerned(event)) for event in events]
+
+
+_CONCERNED = _Concerned()
+
+
+class Viewers:
+    """Hears of changes of rights before the events that were committed after them.
+
+    Get the running loop's own with `Viewers.current()`. It listens while anyone is
+    here, and looks at each who has a session every now and then.
+    """
+
+    def __init__(self) -> None:
+        self.connections: Counter[str | None] = Counter()
+        """How many each user has; None: those of nobody in particular."""
+        self.heard = 0
+        """How often changes of rights were heard of."""
+        self._by_user: dict[str | None, set[Watched]] = {}
+        self._unclear: dict[Watched, None] = {}
+        self._may_look = asyncio.Event()
+        self._sentinel: Sentinel | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
+
+    @classmethod
+    def current(cls) -> "Viewers":
+        """Return those of the running event loop."""
+        loop = asyncio.get_running_loop()
+        if (viewers := _running.get(loop)) is None:
+            viewers = cls()
+            _running[loop] = viewers
+        return viewers
+
+    def join(self, viewer: Watched) -> None:
+        """Know of a viewer."""
+        self._by_user.setdefault(viewer.pk, set()).add(viewer)
+        self._look_later(viewer)
+
+    async def leave(self, viewer: Watched) -> None:
+        """Know of it no more, and rest when it was the last."""
+        self._unclear.pop(viewer, None)
+        _rounds.leave(viewer)
+        self._forget(viewer, viewer.pk)
+        if self._by_user:
+            return
+        running = [task for task in (self._starting, self._looking) if task is not None]
+        sentinel, self._sentinel = self._sentinel, None
+        self._starting = self._looking = None
+        _running.pop(asyncio.get_running_loop(), None)
+        await tasks.end(running)
+        if sentinel is not None:
+            await sentinel.aclose()
+
+    def rename(self, viewer: Watched, before: str | None) -> None:
+        """Know that a viewer has become another user."""
+        self._forget(viewer, before)
+        self._by_user.setdefault(viewer.pk, set()).add(viewer)
+        self._look_later(viewer)
+
+    def _forget(self, viewer: Watched, pk: str | None) -> None:
+        known = self._by_user.get(pk, set())
+        known.discard(viewer)
+        if not known:
+            self._by_user.pop(pk, None)
+
+    def _look_later(self, viewer: Watched) -> None:
+        if viewer.pk is not None and (interval := get_settings().recheck_interval):
+            _rounds.join(viewer, interval)
+
+    async def hear(self) -> None:
+        """Return when every change of rights that is committed from now on will be heard of."""
+        if self._sentinel is not None and self._sentinel.has_failed:
+            sentinel, self._sentinel, self._starting = self._sentinel, None, None
+            await sentinel.aclose()
+        if self._starting is None:
+            # A fresh context: it may outlive the connection that happens to come first.
+            self._starting = asyncio.create_task(
+                self._start(), name="realtime-viewers-start", context=contextvars.Context()
+            )
+        starting = self._starting
+        try:
+            await tasks.result(starting)
+        except Exception:
+            if self._starting is starting:
+                self._starting = None  # who comes next tries again
+            raise
+
+    async def _start(self) -> None:
+        if self._looking is None:
+            self._looking = asyncio.create_task(
+                self._look(), name="realtime-viewers", context=contextvars.Context()
+            )
+        self._sentinel = await Sentinel.posted(
+            Hub.current(), [access.TOPIC], _CONCERNED, self._heard
+        )
+
+    def _heard(self, concerned: Iterable[Collection[str] | None] | None) -> None:
+        """Suspend whom changes of rights concern; everyone if it is not known what was missed."""
+        self.heard += 1
+        for users in [None] if concerned is None else concerned:
+            for pk in [*self._by_user] if users is None else users:
+                for viewer in [*self._by_user.get(pk, ())]:
+                    viewer.doubt()
+
+    def look_at(self, viewer: Watched) -> None:
+        """Have it settled what a viewer may get."""
+        self._unclear[viewer] = None
+        self._may_look.set()
+
+    async def _look(self) -> None:
+        failing = False
+        while True:
+            await self._may_look.wait()
+            self._may_look.clear()
+            while some := [*islice(self._unclear, AT_ONCE)]:
+                try:
+                    await self.hear()
+                    await self._settle(some)
+                except Exception:
+                    if not failing:
+                        logger.exception("Rights cannot be looked at; trying again.")
+                    failing = True
+                    await asyncio.sleep(RETRY)
+                else:
+                    failing = False
+
+    async def _settle(self, some: Sequence[Watched]) -> None:
+        for viewer in some:
+            self._unclear.pop(viewer, None)
+        settled = await asyncio.gather(*(each.settle() for each in some), return_exceptions=True)
+        failed: BaseException | None = None
+        for viewer, outcome in zip(some, settled, strict=True):
+            if viewer in self._by_user.get(viewer.pk, ()):
+                if isinstance(outcome, BaseException):
+                    self._unclear[viewer] = None
+                    failed = outcome
+                else:
+                    self._look_later(viewer)
+        if failed is not None:
+            raise failed
+
+
+_running: dict[asyncio.AbstractEventLoop, Viewers] = {}
+
+_rounds: Rounds[Watched] = Rounds(lambda viewer: Viewers.current().look_at(viewer), pause=0.005)
