@@ -66,16 +66,15 @@ class Stream(ABC):
     async def __anext__(self) -> str:
         if self._refusal is not None:
             raise RequestError(reported(self._handler, [self._refusal]))
-        reader = self._reader = asyncio.current_task()
-        assert reader is not None
+        self._reader = asyncio.current_task()  # no variable: what cancels it would hold it by that
         try:
             result = await self._following()
             if self._refusal is None:
                 return result
-            reader.uncancel()  # what was awaited has taken it for its own
+            self._is_cancelled_otherwise()  # what was awaited has taken it for its own
         except asyncio.CancelledError:
-            if self._refusal is None or reader.uncancel():
-                raise  # not by `refuse`, or not by it alone
+            if self._refusal is None or self._is_cancelled_otherwise():
+                raise
         except GraphQLError as error:
             errors = reported(self._handler, [error])
             raise RequestError(errors, is_fault=isinstance(error, LoadError)) from None
@@ -87,6 +86,10 @@ class Stream(ABC):
         finally:
             self._reader = None
         raise RequestError(reported(self._handler, [self._refusal])) from None
+
+    def _is_cancelled_otherwise(self) -> bool:
+        """Take back that `refuse` has cancelled the reader; tell whether others have, too."""
+        return self._reader is not None and self._reader.uncancel() > 0
 
     async def _following(self) -> str:
         if not self._confirm:

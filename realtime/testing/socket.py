@@ -43,15 +43,15 @@ class Socket:
         subprotocols: Sequence[str] = (GraphQLTransportWS.SUBPROTOCOL,),
         timeout: float | None = 5.0,
     ) -> None:
+        given = {"host": HOST, **{name.lower(): text for name, text in (headers or {}).items()}}
+        if "cookie" in given:  # as browsers do, and as servers ask of who bears cookies
+            given.setdefault("origin", f"http://{given['host']}")
         self._timeout = timeout
         self._close: tuple[int, str] | None = None
         self._communicator = WebsocketCommunicator(
             _announcing_its_end(application or get_default_application()),
             path,
-            headers=[
-                (name.lower().encode(), value.encode())
-                for name, value in {"host": HOST, **(headers or {})}.items()
-            ],
+            headers=[(name.encode(), value.encode()) for name, value in given.items()],
             subprotocols=list(subprotocols),
         )
 
