@@ -1,7 +1,32 @@
 """The people who use Clew."""
 
-from django.contrib.auth.models import AbstractUser
+from typing import Any
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.db import models, transaction
+
+from realtime import access
+
+
+class UserQuerySet(models.QuerySet["User"]):
+    """Users whose rights may change many at a time."""
+
+    def update(self, **kwargs: Any) -> int:
+        """Update the rows, and tell that the rights of these users have changed."""
+        with transaction.atomic(using=self.db):
+            users = list(self.values_list("pk", flat=True))
+            count = super().update(**kwargs)
+            access.changed(*users)
+        return count
+
+    update.alters_data = True  # type: ignore[attr-defined]
+
+
+class Users(UserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]  # made by a function
+    """All users."""
 
 
 class User(AbstractUser):
     """A person; our own from the first migration, so that it can grow."""
+
+    objects = Users()

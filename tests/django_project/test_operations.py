@@ -174,7 +174,7 @@ class TestMessages:
         one, two = users
         query = f'subscription {{ messages(userId: "{two.pk}") {{ content senderId }} }}'
         subscription = await graphql_client.subscribe(query)
-        assert len(queries) == 3  # head of the changes of rights, does the user exist, head of the topic
+        assert len(queries) == 3  # heads of the changes of rights and the topic, the user
         create = in_database(Message.objects.create)
         await create(sender=two, recipient=one, content="Not this")
         await create(sender=one, recipient=two, content="This")

@@ -1,0 +1,379 @@
+"""Rights that end while a subscription lives."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol
+
+import pytest
+from ariadne import QueryType, gql, make_executable_schema
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, Permission
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+from graphql import GraphQLError
+
+from realtime import access
+from realtime.asgi import graphql_app
+from realtime.authentication import ViewerMiddleware
+from realtime.broadcasts import abroadcast
+from realtime.database import in_database
+from realtime.live import LiveSubscriptionType, everyone
+from realtime.protocols import DIALECTS
+from realtime.sessions import begin, opened
+from realtime.testing import ConnectionClosedError, GraphQLClient, OperationError
+from tests.realtime.streams import HttpStream
+from tests.shelf.models import Book
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+User = get_user_model()
+
+SUBSCRIBE = "subscription { book }"
+
+
+class Library:
+    """A schema of which one field is for those who may view books, one for whoever is in."""
+
+    def __init__(self) -> None:
+        subscription, query = LiveSubscriptionType(), QueryType()
+        self.closed_to: set[str] = set()
+        """Who is kept out, by name, by nothing that Django knows of."""
+
+        @subscription.topics("book", share=everyone)
+        def book_topics(_: Any, info: Any) -> str:
+            user = info.context["request"].scope["user"]
+            if not user.has_perm("shelf.view_book") or user.username in self.closed_to:
+                raise GraphQLError("Not for you", extensions={"code": "FORBIDDEN"})
+            return "books"
+
+        @subscription.load("book")
+        def load(ids: list[str]) -> Any:
+            return Book.objects.in_bulk(ids)
+
+        @subscription.field("book")
+        def resolve(book: Book, info: Any, **_: Any) -> str:
+            return book.title
+
+        @subscription.broadcasts("news", share=everyone)
+        async def news_topic(_: Any, info: Any) -> str:
+            if not info.context["request"].scope["user"].is_authenticated:
+                raise GraphQLError("Not for you", extensions={"code": "FORBIDDEN"})
+            return "news"
+
+        @subscription.source("endless")
+        async def endless(_: Any, info: Any) -> AsyncIterator[dict[str, int]]:
+            yield {"endless": 1}
+            await asyncio.Event().wait()
+
+        @query.field("me")
+        def me(_: Any, info: Any) -> str:
+            user = info.context["request"].scope["user"]
+            return str(user.username)
+
+        schema = make_executable_schema(
+            gql("""
+            type Query { me: String! }
+            type Subscription { book: String! news: String! endless: Int! }
+            """),
+            subscription,
+            query,
+        )
+        self.application = ViewerMiddleware(graphql_app(schema))
+
+
+@pytest.fixture
+def library() -> Library:
+    return Library()
+
+
+@pytest.fixture
+def user(transactional_db: None) -> Any:
+    user = User.objects.create_user("reader", password="old")
+    user.user_permissions.add(Permission.objects.get(codename="view_book"))
+    return user
+
+
+@pytest.fixture
+def token(user: Any) -> str:
+    return str(begin(opened(), user, address="").session.session_key)
+
+
+class Reader(Protocol):
+    """A subscriber, over one of the transports."""
+
+    async def receive(self) -> str:
+        """Return the next title."""
+
+    async def refused(self) -> None:
+        """Be told that this is over."""
+
+
+class OverWebSocket:
+    def __init__(self, client: GraphQLClient, subscription: Any) -> None:
+        self.client = client
+        self.subscription = subscription
+
+    async def receive(self) -> Any:
+        [value] = (await self.subscription.receive()).values()
+        return value
+
+    async def refused(self) -> None:
+        with pytest.raises(OperationError) as caught:
+            await self.subscription.receive()
+        assert caught.value.codes == ["FORBIDDEN"]
+
+
+class OverHTTP:
+    def __init__(self, stream: HttpStream) -> None:
+        self.stream = stream
+
+    async def receive(self) -> Any:
+        while '"data":{' not in (chunk := await self.stream.chunk()):
+            assert "errors" not in chunk
+        return chunk.partition('":"')[2].partition('"')[0]
+
+    async def refused(self) -> None:
+        rest = await self.stream.rest()
+        assert '"FORBIDDEN"' in rest
+        assert '"data":{' not in rest
+
+
+Subscribe = Callable[..., Awaitable[Any]]
+
+ACCEPT = {"sse": "text/event-stream", "multipart": "multipart/mixed;subscriptionSpec=1.0"}
+
+
+@pytest.fixture(params=[*(dialect.SUBPROTOCOL for dialect in DIALECTS), *ACCEPT])
+async def subscribe(request: pytest.FixtureRequest, library: Library) -> AsyncIterator[Subscribe]:
+    """Subscribe over each transport."""
+    clients: list[GraphQLClient] = []
+    streams: list[HttpStream] = []
+
+    async def over_websocket(token: str, query: str) -> OverWebSocket:
+        client = GraphQLClient(
+            library.application, subprotocol=request.param, payload={"token": token}
+        )
+        await client.connect()
+        clients.append(client)
+        return OverWebSocket(client, await client.subscribe(query))
+
+    async def over_http(token: str, query: str) -> OverHTTP:
+        stream = HttpStream(
+            library.application,
+            body={"query": query, "extensions": {"confirm": True}},
+            accept=ACCEPT[request.param],
+            authorization=f"Bearer {token}",
+        )
+        assert await stream.open() == 200
+        streams.append(stream)
+        while "subscribed" not in (chunk := await stream.chunk()):
+            assert "errors" not in chunk, chunk
+        return OverHTTP(stream)
+
+    async def run(token: str, query: str = SUBSCRIBE) -> Any:
+        return await (over_http if request.param in ACCEPT else over_websocket)(token, query)
+
+    yield run
+    for client in clients:
+        await client.leave()
+    for stream in streams:
+        await stream.leave()
+
+
+def log_out(user: Any, library: Library) -> None:
+    for session in Session.objects.all():
+        session.delete()
+
+
+def deactivate(user: Any, library: Library) -> None:
+    user.is_active = False
+    user.save()
+
+
+def deactivate_in_bulk(user: Any, library: Library) -> None:
+    User.objects.filter(pk=user.pk).update(is_active=False)
+
+
+def change_password(user: Any, library: Library) -> None:
+    user.set_password("new")
+    user.save()
+
+
+def delete(user: Any, library: Library) -> None:
+    user.delete()
+
+
+def lose_permission(user: Any, library: Library) -> None:
+    user.user_permissions.clear()
+
+
+def lose_by_telling(user: Any, library: Library) -> None:
+    library.closed_to.add(user.username)
+    access.changed(user.pk)
+
+
+ENDS = [log_out, deactivate, deactivate_in_bulk, change_password, delete]
+LOSSES = [lose_permission, lose_by_telling]
+
+
+def create(title: str) -> Awaitable[Any]:
+    return in_database(Book.objects.create)(title=title)
+
+
+@pytest.mark.parametrize("revoke", [*ENDS, *LOSSES])
+async def test_what_is_published_afterwards_does_not_arrive(
+    revoke: Callable[..., None], subscribe: Subscribe, user: Any, token: str, library: Library
+) -> None:
+    reader = await subscribe(token)
+    await create("Emma")
+    assert await reader.receive() == "Emma"
+    await in_database(revoke)(user, library)
+    await create("Persuasion")
+    await reader.refused()
+
+
+@pytest.mark.parametrize("revoke", ENDS)
+@pytest.mark.parametrize("query", ["subscription { news }", "subscription { endless }"])
+async def test_what_has_no_rights_of_its_own_ends_with_its_viewer(
+    query: str,
+    revoke: Callable[..., None],
+    subscribe: Subscribe,
+    user: Any,
+    token: str,
+    library: Library,
+) -> None:
+    reader = await subscribe(token, query)
+    if "endless" in query and isinstance(reader, OverWebSocket):
+        assert await reader.receive() == 1
+    await in_database(revoke)(user, library)
+    await abroadcast("news", "Nobody may hear this")
+    await reader.refused() if "news" in query else await self_ended(reader)
+
+
+async def self_ended(reader: Any) -> None:
+    """Be told that it is over, after what came before."""
+    if isinstance(reader, OverHTTP):
+        assert '"FORBIDDEN"' in await reader.stream.rest()
+    else:
+        await reader.refused()
+
+
+async def test_the_session_expires(subscribe: Subscribe, token: str) -> None:
+    soon = timezone.now() + timezone.timedelta(seconds=0.5)
+    await Session.objects.aupdate(expire_date=soon)
+    reader = await subscribe(token)
+    await reader.refused()
+
+
+async def test_others_go_on(subscribe: Subscribe, user: Any, token: str, library: Library) -> None:
+    def another() -> str:
+        other = User.objects.create_superuser("other", password="other")
+        return str(begin(opened(), other, address="").session.session_key)
+
+    reader, other = await subscribe(token), await subscribe(await in_database(another)())
+    await in_database(lose_permission)(user, library)
+    await create("Emma")
+    await reader.refused()
+    assert await other.receive() == "Emma"
+
+
+async def test_who_keeps_the_right_misses_nothing(
+    subscribe: Subscribe, user: Any, token: str
+) -> None:
+    def have_it_by_a_group_instead() -> None:
+        group = Group.objects.create(name="readers")
+        group.permissions.add(Permission.objects.get(codename="view_book"))
+        group.user_set.add(user)
+        user.user_permissions.clear()
+
+    reader = await subscribe(token)
+    titles = [f"Volume {n}" for n in range(5)]
+    for title in titles:
+        await in_database(have_it_by_a_group_instead)() if title == titles[2] else None
+        await create(title)
+    assert [await reader.receive() for _ in titles] == titles
+
+
+@pytest.mark.parametrize("how", ["permissions", "members", "group"])
+async def test_rights_by_a_group(how: str, subscribe: Subscribe, user: Any, token: str) -> None:
+    def have_it_by_a_group() -> Group:
+        group = Group.objects.create(name="readers")
+        group.permissions.add(Permission.objects.get(codename="view_book"))
+        group.user_set.add(user)
+        user.user_permissions.clear()
+        return group
+
+    def lose_it(group: Group) -> None:
+        match how:
+            case "permissions":
+                group.permissions.clear()
+            case "members":
+                group.user_set.clear()
+            case "group":
+                group.delete()
+
+    group = await in_database(have_it_by_a_group)()
+    reader = await subscribe(token)
+    await in_database(lose_it)(group)
+    await create("Emma")
+    await reader.refused()
+
+
+async def test_what_nobody_tells_is_found_out(
+    subscribe: Subscribe, token: str, library: Library, realtime_settings: Callable[..., None]
+) -> None:
+    realtime_settings(RECHECK_INTERVAL=0.1)
+    reader = await subscribe(token)
+    library.closed_to.add("reader")
+    await reader.refused()
+
+
+class TestConnections:
+    @pytest.fixture
+    async def client(
+        self, library: Library, token: str, subprotocol: str
+    ) -> AsyncIterator[GraphQLClient]:
+        async with GraphQLClient(
+            library.application,
+            subprotocol=subprotocol,
+            payload={"authorization": f"Bearer {token}"},
+        ) as client:
+            yield client
+
+    @pytest.mark.parametrize("revoke", ENDS)
+    async def test_it_is_closed_when_its_viewer_is_gone(
+        self, revoke: Callable[..., None], client: GraphQLClient, user: Any, library: Library
+    ) -> None:
+        assert await client.query("{ me }") == {"me": "reader"}
+        await in_database(revoke)(user, library)
+        assert await client.closed() == (4403, "Your session is over")
+
+    async def test_it_stays_when_a_right_is_lost(
+        self, client: GraphQLClient, user: Any, library: Library
+    ) -> None:
+        subscription = await client.subscribe(SUBSCRIBE)
+        await in_database(lose_permission)(user, library)
+        with pytest.raises(OperationError):
+            await subscription.receive()
+        assert await client.query("{ me }") == {"me": "reader"}
+
+    async def test_who_has_lost_a_right_cannot_subscribe_again(
+        self, client: GraphQLClient, user: Any, library: Library
+    ) -> None:
+        await client.subscribe(SUBSCRIBE)
+        await in_database(lose_permission)(user, library)
+        with pytest.raises(OperationError) as caught:
+            while True:  # until it is heard of
+                await client.subscribe(SUBSCRIBE)
+        assert caught.value.codes == ["FORBIDDEN"]
+
+    async def test_the_token_of_an_ended_session_is_refused(
+        self, library: Library, user: Any, token: str, subprotocol: str
+    ) -> None:
+        await in_database(log_out)(user, library)
+        with pytest.raises(ConnectionClosedError) as caught:
+            async with GraphQLClient(
+                library.application, subprotocol=subprotocol, payload={"token": token}
+            ):
+                pass
+        assert caught.value.code == 4403
