@@ -1,6 +1,6 @@
 """The people who use Clew."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models, transaction
@@ -22,11 +22,15 @@ class UserQuerySet(models.QuerySet["User"]):
     update.alters_data = True  # type: ignore[attr-defined]
 
 
-class Users(UserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]  # made by a function
+class Users(UserManager["User"]):
     """All users."""
+
+    def get_queryset(self) -> UserQuerySet:
+        """Return them as a query set that tells of changes."""
+        return UserQuerySet(self.model, using=self._db)
 
 
 class User(AbstractUser):
     """A person; our own from the first migration, so that it can grow."""
 
-    objects = Users()
+    objects: ClassVar[Users] = Users()

@@ -1,7 +1,8 @@
 """Rights that end while a subscription lives."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from typing import Any, Protocol
 
 import pytest
@@ -61,7 +62,7 @@ class Library:
             return "news"
 
         @subscription.source("endless")
-        async def endless(_: Any, info: Any) -> AsyncIterator[dict[str, int]]:
+        async def endless(_: Any, info: Any) -> AsyncGenerator[dict[str, int], None]:
             yield {"endless": 1}
             await asyncio.Event().wait()
 
@@ -259,7 +260,7 @@ async def self_ended(reader: Any) -> None:
 
 
 async def test_the_session_expires(subscribe: Subscribe, token: str) -> None:
-    soon = timezone.now() + timezone.timedelta(seconds=0.5)
+    soon = timezone.now() + timedelta(seconds=0.5)
     await Session.objects.aupdate(expire_date=soon)
     reader = await subscribe(token)
     await reader.refused()
