@@ -151,6 +151,11 @@ CHANNEL_LAYERS = {
 REALTIME = {"DATABASE_THREADS": DATABASE_THREADS}
 
 AUTH_USER_MODEL = "accounts.User"
+PASSWORD_HASHERS = [
+    "accounts.hashers.PasswordHasher",
+    # For hashes that are there; the next login replaces them.
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
