@@ -7,13 +7,25 @@ from django.core.exceptions import ValidationError
 
 from accounts import selectors, services
 from accounts.models import User
-from accounts.viewer import Info, log_in
+from accounts.requests import django_request
+from accounts.rights import is_self, may_all
+from accounts.viewer import Info, keep_in, log_in, log_out, viewer
 from realtime.database import in_database
 
 query = QueryType()
 mutation = MutationType()
 user = ObjectType("User")
+login_result = ObjectType("LoginResult")
+logout_result = ObjectType("LogoutResult")
+
 user.set_alias("userId", "pk")
+login_result.set_alias("ok", "success")
+logout_result.set_alias("ok", "success")
+
+
+@query.field("me")
+def resolve_me(_: Any, info: Info) -> User | None:
+    return viewer(info)
 
 
 @query.field("userId")
@@ -22,20 +34,52 @@ async def resolve_user_id(_: Any, info: Info, username: str) -> str | None:
 
 
 @mutation.field("createUser")
-async def resolve_create_user(_: Any, info: Info, username: str) -> dict[str, Any]:
+async def resolve_create_user(
+    _: Any, info: Info, username: str, password: str | None = None, email: str | None = None
+) -> dict[str, Any]:
+    if password is None and not may_all(viewer(info), "accounts.add_user"):
+        return {"success": False, "errors": ["Give a password"]}
     try:
-        created = await in_database(services.create_user)(username)
+        created = await in_database(services.create_user)(username, email or "", password)
     except ValidationError as error:
         return {"success": False, "errors": error.messages}
     return {"success": True, "user": created}
 
 
 @mutation.field("login")
-async def resolve_login(_: Any, info: Info, username: str, password: str) -> dict[str, bool]:
-    found: User | None = await in_database(selectors.user_with_password)(username, password)
-    if found is not None:
-        await log_in(info, found)
-    return {"ok": found is not None}
+async def resolve_login(_: Any, info: Info, username: str, password: str) -> dict[str, Any]:
+    request = django_request(info.context["request"].scope)
+    found = await in_database(services.user_with_password)(request, username, password)
+    if found is None:
+        return {"success": False, "errors": ["The username or the password is wrong"]}
+    return {"success": True, "token": await log_in(info, found), "user": found}
 
 
-bindables = (query, mutation, user)
+@mutation.field("logout")
+async def resolve_logout(_: Any, info: Info) -> dict[str, Any]:
+    await log_out(info)
+    return {"success": True}
+
+
+@mutation.field("changePassword")
+async def resolve_change_password(
+    _: Any, info: Info, old_password: str, new_password: str
+) -> dict[str, Any]:
+    request = django_request(info.context["request"].scope)
+    try:
+        changed = await in_database(services.change_password)(
+            request, viewer(info), old_password, new_password
+        )
+    except ValidationError as error:
+        return {"success": False, "errors": error.messages}
+    return {"success": True, "token": await keep_in(info, changed)}
+
+
+@user.field("email")
+def resolve_email(user: User, info: Info) -> str | None:
+    asking = viewer(info)
+    may_see = is_self(asking, user.pk) or may_all(asking, "accounts.view_user")
+    return user.email if may_see else None
+
+
+bindables = (query, mutation, user, login_result, logout_result)

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-from django.contrib.auth import authenticate
-
 from accounts.inputs import is_storable, parse_id
 from accounts.models import User
 
@@ -20,11 +18,3 @@ def known_ids(ids: Iterable[str]) -> dict[str, int]:
     """Return the primary keys of the users that exist of these ids, in one query."""
     pks = {pk: text for text in ids if (pk := parse_id(text)) is not None}
     return {pks[pk]: pk for pk in User.objects.filter(pk__in=pks).values_list("pk", flat=True)}
-
-
-def user_with_password(username: str, password: str) -> User | None:
-    """Return the active user whose password this is."""
-    if not is_storable(username + password):
-        return None
-    user = authenticate(username=username, password=password)
-    return user if isinstance(user, User) else None

@@ -1,25 +1,94 @@
-"""Writes to users."""
+"""Writes to users.
 
+What hashes a password does so before its transaction, which would else be open for long.
+"""
+
+from django.contrib.auth import authenticate
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
+from django.http import HttpRequest
 
 from accounts.inputs import is_storable
 from accounts.models import User
 from realtime.publishing import transactional
 
+LONGEST_USERNAME = 150
+"""Characters that Django gives it."""
 
-@transactional
-def create_user(username: str) -> User:
-    """Create a user who has no password yet. Raises ValidationError."""
-    if not is_storable(username):
-        raise ValidationError("The username has characters that cannot be stored")
-    user = User(username=User.normalize_username(username))
-    user.set_unusable_password()
+
+def user_with_password(request: HttpRequest, username: str, password: str) -> User | None:
+    """Return the active user whose password this is. It takes as long where there is none."""
+    username = User.normalize_username(username)
+    if len(username) > LONGEST_USERNAME or not is_storable(username + password):
+        return None
+    user = authenticate(request, username=username, password=password)
+    return user if isinstance(user, User) else None
+
+
+def create_user(username: str, email: str = "", password: str | None = None) -> User:
+    """Create a user; without a password nobody can log in. Raises ValidationError."""
+    user = User(
+        username=User.normalize_username(username), email=User.objects.normalize_email(email)
+    )
+    errors = _faults(user)
+    if not errors and password is not None:
+        errors = _faults_of_password(password, user)
+    if errors:
+        raise ValidationError(errors)
     if User.objects.filter(username=user.username).exists():
         raise ValidationError("Username is taken")
-    user.clean_fields()
+    user.set_password(password)
+    return _insert(user)
+
+
+def change_password(request: HttpRequest, user: User | None, old: str, new: str) -> User:
+    """Change one's own password, which ends all sessions. Raises ValidationError."""
+    if user is None:
+        raise ValidationError("Log in first")
+    found = user_with_password(request, user.username, old)
+    if found is None or found.pk != user.pk:
+        raise ValidationError("The old password is wrong")
+    if errors := _faults_of_password(new, found):
+        raise ValidationError(errors)
+    found.set_password(new)
+    return _save_password(found)
+
+
+@transactional
+def _insert(user: User) -> User:
     try:
         user.save()
     except IntegrityError:  # somebody was quicker
         raise ValidationError("Username is taken") from None
     return user
+
+
+@transactional
+def _save_password(user: User) -> User:
+    user.save(update_fields=["password"])
+    return user
+
+
+def _faults(user: User) -> list[str]:
+    if not is_storable(user.username + user.email):
+        return ["The username or the email has characters that cannot be stored"]
+    try:
+        user.clean_fields(exclude=["password"])
+    except ValidationError as error:
+        return [
+            f"{field.capitalize()}: {message}"
+            for field, messages in error.message_dict.items()
+            for message in messages
+        ]
+    return []
+
+
+def _faults_of_password(password: str, user: User) -> list[str]:
+    if not is_storable(password):
+        return ["The password has characters that cannot be stored"]
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        return error.messages
+    return []

@@ -27,6 +27,6 @@ schema = make_executable_schema(
     *messaging.subscriptions.bindables,
     *orders.resolvers.bindables,
     *orders.subscriptions.bindables,
-    RequireViewer(public=["login"]),
+    RequireViewer(public=["createUser", "login", "logout", "me"]),
     convert_names_case=True,
 )
