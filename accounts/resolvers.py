@@ -49,7 +49,10 @@ async def resolve_create_user(
 @mutation.field("login")
 async def resolve_login(_: Any, info: Info, username: str, password: str) -> dict[str, Any]:
     request = django_request(info.context["request"].scope)
-    found = await in_database(services.user_with_password)(request, username, password)
+    try:
+        found = await in_database(services.user_with_password)(request, username, password)
+    except ValidationError as error:
+        return {"success": False, "errors": error.messages}
     if found is None:
         return {"success": False, "errors": ["The username or the password is wrong"]}
     return {"success": True, "token": await log_in(info, found), "user": found}

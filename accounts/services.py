@@ -3,6 +3,7 @@
 What hashes a password does so before its transaction, which would else be open for long.
 """
 
+from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -18,11 +19,16 @@ LONGEST_USERNAME = 150
 
 
 def user_with_password(request: HttpRequest, username: str, password: str) -> User | None:
-    """Return the active user whose password this is. It takes as long where there is none."""
+    """Return the active user whose password this is; else it counts as a failed login.
+
+    It takes as long where there is no such user. Raises ValidationError where too many failed.
+    """
     username = User.normalize_username(username)
     if len(username) > LONGEST_USERNAME or not is_storable(username + password):
         return None
     user = authenticate(request, username=username, password=password)
+    if getattr(request, "axes_locked_out", False):
+        raise ValidationError(settings.AXES_COOLOFF_MESSAGE)
     return user if isinstance(user, User) else None
 
 

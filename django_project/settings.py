@@ -1,6 +1,7 @@
 """Settings; the only reader of the environment. docs/settings.md lists the variables."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -95,6 +96,7 @@ INSTALLED_APPS = [
     "accounts",
     "messaging",
     "orders",
+    "axes",
     "channels",
     "servestatic",
     "django.contrib.admin",
@@ -114,6 +116,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "django_project.urls"
@@ -156,6 +159,10 @@ PASSWORD_HASHERS = [
     # For hashes that are there; the next login replaces them.
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -165,6 +172,22 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+
+AXES_HANDLER = "accounts.attempts.AttemptHandler"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 5
+CLEW_ADDRESS_FAILURE_LIMIT = 50
+"""Failed logins from one address, for whatever usernames; more than one person may be behind it."""
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_COOLOFF_MESSAGE = "Too many failed logins. Try again in 15 minutes."
+# Else who is locked out could be kept so by anyone at the same address.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_CLIENT_IP_CALLABLE = "accounts.attempts.client_address"
+AXES_CLIENT_STR_CALLABLE = "accounts.attempts.client_description"
+# Axes keeps what a form has sent; passwords are masked anyway.
+AXES_SENSITIVE_PARAMETERS = ["csrfmiddlewaretoken"]
+AXES_ENABLE_ADMIN = False  # accounts/admin.py registers what there is
+AXES_VERBOSE = False
 
 LOGGING = {
     "version": 1,

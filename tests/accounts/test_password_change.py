@@ -76,6 +76,16 @@ async def test_the_old_password_must_be_right(connect: Connect, users: tuple[Use
     assert answer["errors"] == ["The old password is wrong"]
 
 
+async def test_a_stolen_session_cannot_guess_the_password(
+    connect: Connect, users: tuple[User, User]
+) -> None:
+    ask, _ = await log_in(connect)
+    for _ in range(5):
+        await ask(CHANGE, old="wrong", new=NEW)
+    answer = (await ask(CHANGE, old="pass", new=NEW))["changePassword"]
+    assert answer["errors"] == ["Too many failed logins. Try again in 15 minutes."]
+
+
 async def test_anonymous_callers_have_no_password(connect: Connect) -> None:
     with pytest.raises(OperationError) as caught:
         await (await connect())(CHANGE, old="pass", new=NEW)
