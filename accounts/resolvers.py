@@ -69,13 +69,12 @@ async def resolve_change_password(
     _: Any, info: Info, old_password: str, new_password: str
 ) -> dict[str, Any]:
     request = django_request(info.context["request"].scope)
+    change = in_database(services.change_password)
     try:
-        changed = await in_database(services.change_password)(
-            request, viewer(info), old_password, new_password
-        )
+        token = await keep_in(info, change(request, viewer(info), old_password, new_password))
     except ValidationError as error:
         return {"success": False, "errors": error.messages}
-    return {"success": True, "token": await keep_in(info, changed)}
+    return {"success": True, "token": token}
 
 
 @user.field("email")

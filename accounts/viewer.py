@@ -1,6 +1,6 @@
 """Who is asking: the user of a session, by its cookie, its token or a login on this connection."""
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
 from typing import Any
 
 from ariadne import SchemaBindable
@@ -29,9 +29,12 @@ async def log_in(info: Info, user: User) -> str:
     return await _viewer(info).log_in(user)
 
 
-async def keep_in(info: Info, user: User) -> str:
-    """Keep the user in, whose password has changed; return the token of the session that stays."""
-    return await _viewer(info).keep_in(user)
+async def keep_in(info: Info, change: Awaitable[User]) -> str:
+    """Keep the user in whose password a change replaces; return the token of the new session.
+
+    All other sessions of the user end. Raises what the change raises.
+    """
+    return await _viewer(info).keep_in(change)
 
 
 async def log_out(info: Info) -> None:

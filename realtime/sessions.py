@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.contrib.auth import get_user, login, logout, update_session_auth_hash
+from django.contrib.auth import SESSION_KEY, get_user, login, logout, update_session_auth_hash
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
@@ -75,6 +75,8 @@ def user_of(session: Any) -> Any:
 def begin(session: Any, user: Any, *, address: str) -> Found:
     """Make a session that of a user who has just been authenticated, under a new key."""
     with publishing():  # who is told of the old one's end finds the new one
+        if SESSION_KEY in session:  # Django would keep the key where it is the same user's
+            session.cycle_key()
         login(_Request(session, address=address), user, getattr(user, "backend", BACKEND))
         session.save()
     return Found(user_of(session), session, _expiry(session))

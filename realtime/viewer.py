@@ -1,7 +1,7 @@
 """Who is asking, over one request or connection, for as long as it lasts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
@@ -117,10 +117,14 @@ class Viewer:
             begin = in_database(sessions.begin)
             return self._renewed(await begin(self._session, user, address=self.address))
 
-    async def keep_in(self, user: Any) -> str:
-        """Stay the user, whose password has changed; return the token of the session that stays."""
-        async with self._changing:
-            return self._renewed(await in_database(sessions.renew)(self._session, user))
+    async def keep_in(self, change: Awaitable[Any]) -> str:
+        """Stay the user whose password a change replaces; return the token of the new session.
+
+        The change returns the user. Raises what it raises.
+        """
+        async with self._changing:  # who looks at it meanwhile would find its session ended
+            renew = in_database(sessions.renew)
+            return self._renewed(await renew(self._session, await change))
 
     async def log_out(self) -> None:
         """End the session."""
