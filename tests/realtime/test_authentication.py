@@ -1,14 +1,30 @@
-"""Who is asking, while the secret key is being replaced."""
+"""Who is asking, by which credentials, over every transport."""
 
+import asyncio
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from ariadne import QueryType, SubscriptionType, make_executable_schema
+from channels.testing import WebsocketCommunicator
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.test import Client
+from django.utils import timezone
 
+from realtime import sessions
+from realtime.asgi import graphql_app
 from realtime.authentication import ViewerMiddleware
 from realtime.database import in_database
+from realtime.protocols import DIALECTS
+from realtime.testing import ConnectionClosedError, GraphQLClient
+from tests.realtime.streams import HttpStream
+
+MODERN = "graphql-transport-ws"
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,3 +55,334 @@ async def test_a_websocket_does_not_log_out_who_has_a_session_of_the_old_key(set
         await viewer(dict(scope), None, None)  # type: ignore[arg-type]
     assert await Session.objects.filter(session_key=key).aexists()
     assert [user.is_authenticated for user in users] == [True, True]
+
+
+ME = "{ me }"
+TRANSPORTS = ("post", "get", "sse", "multipart", "handshake", *(d.SUBPROTOCOL for d in DIALECTS))
+EVENT_STREAM, MULTIPART = "text/event-stream", "multipart/mixed;subscriptionSpec=1.0"
+
+
+@pytest.fixture
+def application() -> Any:
+    query, subscription = QueryType(), SubscriptionType()
+
+    @query.field("me")
+    def me(_: Any, info: Any) -> str | None:
+        return info.context["request"].scope["user"].username or None
+
+    @subscription.source("me")
+    async def source(_: Any, info: Any) -> AsyncGenerator[dict[str, str | None], None]:
+        yield {"me": me(None, info)}
+
+    @subscription.source("endless")
+    async def endless(_: Any, info: Any) -> AsyncGenerator[dict[str, str | None], None]:
+        yield {"endless": None}
+        await asyncio.Event().wait()
+
+    schema = make_executable_schema(
+        "type Query { me: String } type Subscription { me: String endless: String }",
+        query,
+        subscription,
+    )
+    return ViewerMiddleware(graphql_app(schema, allowed_origins=["https://app.example.org"]))
+
+
+@pytest.fixture
+def user(transactional_db: None) -> Any:
+    return get_user_model().objects.create_user("one", password="old")
+
+
+@pytest.fixture
+def token(user: Any) -> str:
+    return str(sessions.begin(sessions.opened(), user, address="").session.session_key)
+
+
+@pytest.fixture(params=TRANSPORTS)
+def transport(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+class RefusedError(Exception):
+    """Who asked was not let in."""
+
+
+async def whom(application: Any, transport: str, **credentials: str) -> str | None:
+    """Return who one is over a transport, with a `token` or a `cookie`. Raises RefusedError."""
+    headers: dict[str, str] = {}
+    if cookie := credentials.get("cookie"):
+        headers |= {"cookie": f"sessionid={cookie}", "origin": "http://testserver"}
+    if transport in {"handshake", *(dialect.SUBPROTOCOL for dialect in DIALECTS)}:
+        return await over_websocket(application, transport, headers, credentials.get("token"))
+    if token := credentials.get("token"):
+        headers["authorization"] = f"Bearer {token}"
+    text = {"sse": "subscription { me }", "multipart": "subscription { me }"}.get(transport, ME)
+    accept = {"sse": EVENT_STREAM, "multipart": MULTIPART}.get(transport, "application/json")
+    asked: dict[str, Any] = {"body": {"query": text}}
+    if transport == "get":
+        asked = {"method": "GET", "query_string": urlencode({"query": text})}
+        headers["apollo-require-preflight"] = "1"
+    stream = HttpStream(application, accept=accept, **asked, **{"host": "testserver", **headers})
+    status = await stream.open()
+    body = await stream.rest()
+    await stream.leave()
+    if status == 401:
+        assert "UNAUTHENTICATED" in body
+        raise RefusedError
+    assert status == 200, body
+    found = re.search(r'"me":("(\w+)"|null)', body)
+    assert found, body
+    return found[2]
+
+
+async def over_websocket(
+    application: Any, transport: str, headers: dict[str, str], token: str | None
+) -> str | None:
+    payload = {"token": token} if token else None
+    if transport == "handshake":
+        headers = {**headers, "authorization": f"Bearer {token}"} if token else headers
+        payload, transport = None, MODERN
+    client = GraphQLClient(application, headers=headers, subprotocol=transport, payload=payload)
+    try:
+        async with client:
+            name: str | None = (await client.query(ME))["me"]
+            return name
+    except ConnectionClosedError as error:
+        if error.code != 4403:
+            raise
+        raise RefusedError from None
+
+
+async def test_a_token_is_its_user_over_every_transport(
+    application: Any, transport: str, token: str
+) -> None:
+    assert await whom(application, transport, token=token) == "one"
+
+
+async def test_so_is_a_cookie(application: Any, transport: str, token: str) -> None:
+    assert await whom(application, transport, cookie=token) == "one"
+
+
+@pytest.mark.usefixtures("transactional_db")
+async def test_who_has_neither_is_nobody(application: Any, transport: str) -> None:
+    assert await whom(application, transport) is None
+
+
+def end_session(user: Any) -> None:
+    Session.objects.get().delete()
+
+
+def expire(user: Any) -> None:
+    Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
+
+
+def deactivate(user: Any) -> None:
+    user.is_active = False
+    user.save()
+
+
+def change_password(user: Any) -> None:
+    user.set_password("new")
+    user.save()
+
+
+def delete(user: Any) -> None:
+    user.delete()
+
+
+@pytest.mark.parametrize("spoil", [end_session, expire, deactivate, change_password, delete])
+async def test_a_session_that_is_over_is_refused(
+    spoil: Callable[[Any], None], application: Any, transport: str, user: Any, token: str
+) -> None:
+    await in_database(spoil)(user)
+    with pytest.raises(RefusedError):
+        await whom(application, transport, token=token)
+    assert await whom(application, transport, cookie=token) is None
+
+
+async def test_a_session_of_another_secret_key_is_refused(
+    application: Any, transport: str, token: str, settings: Any
+) -> None:
+    settings.SECRET_KEY = "another"
+    with pytest.raises(RefusedError):
+        await whom(application, transport, token=token)
+    assert await whom(application, transport, cookie=token) is None
+
+
+@pytest.mark.usefixtures("transactional_db")
+@pytest.mark.parametrize("text", ["a" * 32, "short", "a" * 1000, "../../etc", "{}", "ä" * 32])
+async def test_what_is_no_session_is_refused(text: str, application: Any, transport: str) -> None:
+    with pytest.raises((RefusedError, UnicodeEncodeError)):
+        await whom(application, transport, token=text)
+
+
+@pytest.mark.usefixtures("transactional_db")
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"token": "a\0" * 16},
+        {"token": 1},
+        {"token": ["a" * 32]},
+        {"authorization": "Basic YTph"},
+        {"authorization": {}},
+        {"Authorization": ""},
+    ],
+)
+async def test_what_is_no_token_in_an_init_is_refused(
+    payload: dict[str, Any], application: Any, subprotocol: str
+) -> None:
+    with pytest.raises(ConnectionClosedError) as caught:
+        async with GraphQLClient(application, subprotocol=subprotocol, payload=payload):
+            pass
+    assert caught.value.code == 4403
+
+
+@pytest.mark.parametrize("name", ["authorization", "Authorization", "token"])
+async def test_each_spelling_of_an_init(
+    name: str, application: Any, token: str, subprotocol: str
+) -> None:
+    payload = {name: token if name == "token" else f"Bearer {token}"}
+    async with GraphQLClient(application, subprotocol=subprotocol, payload=payload) as client:
+        assert await client.query(ME) == {"me": "one"}
+
+
+async def test_a_token_goes_before_a_cookie(application: Any, transport: str, token: str) -> None:
+    def of_another() -> str:
+        other = get_user_model().objects.create_user("two")
+        return str(sessions.begin(sessions.opened(), other, address="").session.session_key)
+
+    other = await in_database(of_another)()
+    assert await whom(application, transport, token=other, cookie=token) == "two"
+
+
+class TestOrigins:
+    OWN, ALLOWED = "http://testserver", "https://app.example.org"
+    FOREIGN = (
+        "null",
+        "",
+        "https://testserver",
+        "http://testserver:8000",
+        "http://testserver.evil.example",
+        "http://eviltestserver",
+        "http://testserver@evil.example",
+        "http://app.example.org",
+        "https://app.example.org:444",
+        "https://app.example.org.evil.example",
+        "https://evil.example?https://app.example.org",
+        "HTTPS://APP.EXAMPLE.ORG",
+    )
+
+    @pytest.mark.parametrize("origin", FOREIGN)
+    @pytest.mark.usefixtures("transactional_db")
+    async def test_a_socket_of_a_foreign_page_is_refused(
+        self, origin: str, application: Any, subprotocol: str
+    ) -> None:
+        headers = {"origin": origin}
+        with pytest.raises(ConnectionClosedError):
+            async with GraphQLClient(application, headers=headers, subprotocol=subprotocol):
+                pass
+
+    @pytest.mark.parametrize("origin", FOREIGN)
+    @pytest.mark.parametrize("accept", ["application/json", EVENT_STREAM])
+    async def test_a_request_of_a_foreign_page_with_a_cookie_is_refused(
+        self, accept: str, origin: str, application: Any, token: str
+    ) -> None:
+        status = await self.status(application, accept, origin, cookie=f"sessionid={token}")
+        assert status == 403
+
+    @pytest.mark.parametrize("origin", [OWN, ALLOWED])
+    async def test_those_that_are_allowed_may_bear_it(
+        self, origin: str, application: Any, token: str, subprotocol: str
+    ) -> None:
+        cookie = f"sessionid={token}"
+        assert await self.status(application, "application/json", origin, cookie=cookie) == 200
+        headers = {"origin": origin, "cookie": cookie}
+        async with GraphQLClient(application, headers=headers, subprotocol=subprotocol) as client:
+            assert await client.query(ME) == {"me": "one"}
+
+    async def test_a_foreign_page_that_has_a_token_may_ask(
+        self, application: Any, token: str
+    ) -> None:
+        authorization = f"Bearer {token}"
+        origin = "https://evil.example"
+        status = await self.status(
+            application, "application/json", origin, authorization=authorization
+        )
+        assert status == 200
+
+    async def test_a_socket_with_a_cookie_and_no_origin_is_refused(
+        self, application: Any, token: str, subprotocol: str
+    ) -> None:
+        communicator = WebsocketCommunicator(
+            application,
+            "/graphql/",
+            headers=[(b"host", b"testserver"), (b"cookie", f"sessionid={token}".encode())],
+            subprotocols=[subprotocol],
+        )
+        accepted, code = await communicator.connect()
+        assert (accepted, code) == (False, 4403)
+
+    @staticmethod
+    async def status(application: Any, accept: str, origin: str, **headers: str) -> int:
+        given = {"host": "testserver", "origin": origin, **headers}
+        stream = HttpStream(application, body={"query": ME}, accept=accept, **given)
+        status = await stream.open()
+        await stream.rest()
+        await stream.leave()
+        return status
+
+
+class TestTooManyConnections:
+    @pytest.fixture(autouse=True)
+    def _few(self, realtime_settings: Callable[..., None], transactional_db: None) -> None:
+        realtime_settings(MAX_CONNECTIONS_PER_USER=2, MAX_ANONYMOUS_CONNECTIONS=3)
+
+    @asynccontextmanager
+    async def streaming(self, application: Any, **headers: str) -> AsyncIterator[int]:
+        body = {"query": "subscription { endless }"}
+        stream = HttpStream(application, body=body, accept=EVENT_STREAM, **headers)
+        try:
+            yield await stream.open()
+        finally:
+            await stream.leave()
+
+    async def test_of_one_user(self, application: Any, token: str, subprotocol: str) -> None:
+        async def connect(stack: AsyncExitStack) -> None:
+            client = GraphQLClient(application, subprotocol=subprotocol, payload={"token": token})
+            await stack.enter_async_context(client)
+
+        async with AsyncExitStack() as stack:
+            await connect(stack)
+            await connect(stack)
+            with pytest.raises(ConnectionClosedError) as caught:
+                await connect(stack)
+            assert caught.value.code == 4403
+            assert "2 connections" in caught.value.reason
+            authorization = f"Bearer {token}"
+            async with self.streaming(application, authorization=authorization) as status:
+                assert status == 429
+            async with GraphQLClient(application) as other:
+                assert await other.query(ME) == {"me": None}
+        async with AsyncExitStack() as stack:
+            await connect(stack)  # there is room again
+
+    async def test_of_nobody_in_particular(self, application: Any, subprotocol: str) -> None:
+        async with AsyncExitStack() as stack:
+            for _ in range(3):
+                client = GraphQLClient(application, subprotocol=subprotocol)
+                await stack.enter_async_context(client)
+            with pytest.raises(ConnectionClosedError):
+                await stack.enter_async_context(GraphQLClient(application))
+            async with self.streaming(application) as status:
+                assert status == 429
+        async with self.streaming(application) as status:
+            assert status == 200
+
+    async def test_streams_count_too(self, application: Any, token: str) -> None:
+        authorization = f"Bearer {token}"
+        async with (
+            self.streaming(application, authorization=authorization) as first,
+            self.streaming(application, authorization=authorization) as second,
+            self.streaming(application, authorization=authorization) as third,
+        ):
+            assert (first, second, third) == (200, 200, 429)
