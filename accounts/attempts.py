@@ -1,7 +1,6 @@
 """Failed logins: who has too many must wait. `django-axes` counts them, those of the admin, too."""
 
 from collections.abc import Mapping
-from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from axes.attempts import get_cool_off_threshold
@@ -13,6 +12,7 @@ from django.db.models import Sum
 from django.http import HttpRequest
 
 from accounts.models import User
+from realtime.rates import network_of
 
 
 class AttemptHandler(AxesDatabaseHandler):  # type: ignore[misc]  # it has no types
@@ -58,13 +58,7 @@ def client_address(request: HttpRequest) -> str | None:
 
     None where the server knows of none, or believes a proxy that names none.
     """
-    try:
-        address = ip_address(request.META.get("REMOTE_ADDR", ""))
-    except ValueError:
-        return None
-    if isinstance(address, IPv6Address):
-        return str(address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64))
-    return str(address)
+    return network_of(request.META.get("REMOTE_ADDR", ""))
 
 
 def client_description(username: str | None, address: str | None, *_: Any) -> str:

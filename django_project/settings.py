@@ -57,6 +57,16 @@ try:
         validate=validate.Regexp(r"[\w.~+/-]*=*$", error="Give letters, digits and -._~+/ alone"),
     )
     """What the reader of /metrics must bear; without it there are no metrics."""
+    REALTIME = {
+        name: env.float(f"CLEW_{name}", default, validate=validate.Range(min=0))
+        for name, default in {
+            "OPERATION_RATE": 50,
+            "MESSAGE_RATE": 100,
+            "MAX_CONNECTIONS_PER_USER": 20,
+            "MAX_ANONYMOUS_CONNECTIONS": 1000,
+        }.items()
+    }
+    """Limits of the engine that depend on who the clients are."""
     DATABASES = {"default": env.dj_db_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
 except EnvError as error:
     where = f"Set it in the environment or in {ENV_FILE}; docs/settings.md says how."
@@ -151,7 +161,7 @@ CHANNEL_LAYERS = {
     }[REALTIME_LAYER]
 }
 
-REALTIME = {"DATABASE_THREADS": DATABASE_THREADS}
+REALTIME |= {"DATABASE_THREADS": DATABASE_THREADS}
 
 AUTH_USER_MODEL = "accounts.User"
 PASSWORD_HASHERS = [

@@ -60,6 +60,18 @@ class Settings:
     max_anonymous_connections: int = 1_000
     """Those of all who have not logged in, in one process."""
 
+    operation_rate: float = 50.0
+    """Operations a second of one user, or of one address without a login; 0: any number."""
+
+    operation_burst: float = 500.0
+    """Operations that may come at once after a rest."""
+
+    message_rate: float = 100.0
+    """Messages a second over WebSockets, likewise; what comes too early waits; 0: any number."""
+
+    message_burst: float = 1_000.0
+    """Messages that may come at once after a rest."""
+
     recheck_interval: float = 60.0
     """Seconds between looks at the rights of those who have something open, as nobody told of."""
 

@@ -20,7 +20,7 @@ from realtime import tasks
 from realtime.conf import get_settings
 from realtime.encoding import encoded_text
 from realtime.errors import RequestError, fault, reported
-from realtime.exceptions import TooManyConnectionsError
+from realtime.exceptions import RateLimitedError, TooManyConnectionsError
 from realtime.execution import Results, begin
 from realtime.outbox import Outbox
 from realtime.protocols.close_codes import Close
@@ -33,6 +33,7 @@ from realtime.protocols.events import (
     Subscribe,
 )
 from realtime.protocols.server import ServerProtocol
+from realtime.rates import count_message, count_operation
 from realtime.rounds import Rounds
 from realtime.sessions import token_in
 from realtime.stream import LiveResults, Stream
@@ -120,6 +121,8 @@ class Connection:
                 return
             if self._is_asked:
                 self._has_answered()
+            if early := count_message(self._websocket.scope):
+                await asyncio.sleep(early)  # the socket is not read meanwhile
             data = message.get("text")
             await self._act(self._protocol.receive(message["bytes"] if data is None else data))
 
@@ -235,6 +238,7 @@ class Connection:
         http_handler = self._handler.http_handler
         assert http_handler is not None, "Ariadne's GraphQL configures the handler"
         try:
+            count_operation(self._websocket.scope)
             async with self._turn:
                 context = await self._get_context(payload)
                 results = await begin(http_handler, self._websocket, payload, context)
@@ -243,6 +247,9 @@ class Connection:
             if isinstance(results, Stream):
                 self._executing -= {asyncio.current_task()}
                 await self._deliver(id, payload, results)
+        except RateLimitedError as error:
+            errors = reported(self._handler, [error])
+            await self._end(id, partial(self._protocol.error, id, encoded_text(errors)))
         except RequestError as error:
             if error.is_outage:
                 # Clients take an `error` as the last word of an operation, but connect again.

@@ -6,9 +6,12 @@ RealtimeError
 ├── TopicNameError        what a field named as a topic cannot be one
 ├── LoadError             a live field could not load what it shows
 ├── ForbiddenError        who is asking may not have it, or no longer
-├── TooManyConnectionsError
+├── TooManyConnectionsError  of a user, or of those who have not logged in
+├── RateLimitedError      more was asked for than in that time
 └── ForeignDatabaseError  a published model was written to a database that has not the log
 """
+
+from math import ceil
 
 from graphql import GraphQLError
 
@@ -73,6 +76,22 @@ class TooManyConnectionsError(RealtimeError, GraphQLError):
             self,
             f"There may be {limit} connections at once: close another.",
             extensions={"code": "TOO_MANY_CONNECTIONS", "limit": limit},
+        )
+
+
+class RateLimitedError(RealtimeError, GraphQLError):
+    """Refuse an operation that comes too early."""
+
+    def __init__(self, rate: float, early: float) -> None:
+        self.retry_after = ceil(early)
+        GraphQLError.__init__(
+            self,
+            f"There may be {rate:g} operations a second: try again in {self.retry_after} s.",
+            extensions={
+                "code": "RATE_LIMITED",
+                "limit": rate,
+                "retryAfter": self.retry_after,
+            },
         )
 
 

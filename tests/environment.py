@@ -13,6 +13,9 @@ os.environ.update(
         "SECRET_KEY": "tests",
         "ALLOWED_HOSTS": "127.0.0.1,localhost,testserver",
         "CORS_ALLOWED_ORIGINS": "https://app.example.org",
+        # Tests of rates set their own.
+        "CLEW_OPERATION_RATE": "0",
+        "CLEW_MESSAGE_RATE": "0",
         # The suite runs parts of itself again on PostgreSQL and Redis.
         "DATABASE_URL": os.environ.get("CLEW_TEST_DATABASE_URL", "sqlite:///build/unused.sqlite3"),
         "REDIS_URL": os.environ.get("CLEW_TEST_REDIS_URL", ""),

@@ -1,5 +1,14 @@
 """The project's settings, with a way to ask for an event."""
 
 from django_project.settings import *  # noqa: F403  (all of them)
+from django_project.settings import REALTIME
 
 ASGI_APPLICATION = "benchmarks.ours.app.application"
+
+# Of thousands of clients at one address.
+REALTIME = {
+    **REALTIME,
+    "MAX_ANONYMOUS_CONNECTIONS": 1_000_000,
+    "MESSAGE_RATE": 0,
+    "OPERATION_RATE": 0,
+}

@@ -14,7 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from realtime.encoding import encoded
+from realtime.exceptions import RateLimitedError
 from realtime.execution import is_request_error, operation_type
+from realtime.rates import asker_in, count_operation
 from realtime.transports import parameters, reservations
 from realtime.transports.multipart import MultipartSubscriptions
 from realtime.transports.negotiation import EVENT_STREAM, HTML, JSON, RESPONSE, preferred
@@ -70,7 +72,7 @@ class HTTPHandler(GraphQLHTTPHandler):
             parameters.refuse_foreign(request, self._allowed_origins)
             match request.method:
                 case "PUT" if self._streams_events:
-                    return self._reservations.reserve()
+                    return self._reservations.reserve(asker_in(request.scope))
                 case "DELETE" if self._streams_events:
                     return await self._reservations.end(request)
                 case "GET" | "POST" if self._streams_events and reservations.token_of(request):
@@ -84,6 +86,11 @@ class HTTPHandler(GraphQLHTTPHandler):
 
     async def extract_data_from_request(self, request: Request) -> dict[str, Any]:
         """Return the parameters of the operation. Raises RefusedError."""
+        try:
+            count_operation(request.scope)
+        except RateLimitedError as error:
+            later = {"Retry-After": str(error.retry_after)}
+            raise RefusedError.because(429, error, later) from None
         data = parameters.checked(await parameters.read(request))
         if request.method == "GET":
             kind = operation_type(self.query_parser, data)

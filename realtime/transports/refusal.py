@@ -1,8 +1,9 @@
 """Requests that are refused before their operation is executed."""
 
-from typing import Any
+from typing import Any, Self
 
 import orjson
+from graphql import GraphQLError
 from starlette.responses import Response
 
 from realtime.transports.negotiation import JSON
@@ -25,6 +26,15 @@ class RefusedError(Exception):
         self.error: dict[str, Any] = {"message": message}
         if code is not None:
             self.error["extensions"] = {"code": code}
+
+    @classmethod
+    def because(
+        cls, status: int, error: GraphQLError, headers: dict[str, str] | None = None
+    ) -> Self:
+        """Return a refusal that says what an error says."""
+        refused = cls(status, error.message, headers)
+        refused.error["extensions"] = error.extensions
+        return refused
 
     def response(self, media_type: str = JSON) -> Response:
         """Return the answer, with an `errors` array that says why."""

@@ -4,7 +4,7 @@ Source: "single connection mode" in PROTOCOL.md of the graphql-sse library.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from contextlib import aclosing
 from functools import partial
 from secrets import token_urlsafe
@@ -27,6 +27,9 @@ PARAMETER = "token"
 
 MAX_UNOPENED = 1_000
 """Reservations that wait for their stream; one more is refused."""
+
+MAX_UNOPENED_OF_ONE = 100
+"""Those of one user, or of one address."""
 
 OPEN_TIMEOUT = 10.0
 """Seconds a client has to open the stream that it reserved."""
@@ -55,12 +58,13 @@ class Reservations:
     def __init__(self) -> None:
         self._streams: dict[str, EventStream] = {}
 
-    def reserve(self) -> Response:
+    def reserve(self, asker: Hashable) -> Response:
         """Answer a PUT: the body is the token. Raises RefusedError."""
-        if sum(not stream.is_open for stream in self._streams.values()) >= MAX_UNOPENED:
+        unopened = [stream.asker for stream in self._streams.values() if not stream.is_open]
+        if len(unopened) >= MAX_UNOPENED or unopened.count(asker) >= MAX_UNOPENED_OF_ONE:
             raise RefusedError(503, "Too many streams are reserved", {"Retry-After": "10"})
         token = token_urlsafe(32)
-        self._streams[token] = EventStream(self, token)
+        self._streams[token] = EventStream(self, token, asker)
         return PlainTextResponse(token, 201)
 
     def open(self, request: Request) -> Response:
@@ -110,7 +114,8 @@ class Reservations:
 class EventStream:
     """The events of all operations of one client; its response ends it with `aclose()`."""
 
-    def __init__(self, reservations: Reservations, token: str) -> None:
+    def __init__(self, reservations: Reservations, token: str, asker: Hashable) -> None:
+        self.asker = asker
         self.is_open = False
         self._closed = False
         self._reservations = reservations

@@ -130,9 +130,7 @@ class StreamedResponse(Response):
             async with viewer.connected():
                 await self._serve(scope, receive, send)
         except TooManyConnectionsError as error:
-            refused = RefusedError(
-                429, error.message, {"Retry-After": "10"}, code="TOO_MANY_CONNECTIONS"
-            )
+            refused = RefusedError.because(429, error, {"Retry-After": "10"})
             await refused.response()(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -243,7 +243,7 @@ class TestOrders:
         queries: list[str],
         settings: Any,
     ) -> None:
-        settings.REALTIME = {"SWEEP_INTERVAL": 3600}
+        settings.REALTIME = {**settings.REALTIME, "SWEEP_INTERVAL": 3600}
         order = await Order.objects.acreate(user=users[0])
         query = "subscription { getOrder { user { username } } }"
         async with AsyncExitStack() as stack:
