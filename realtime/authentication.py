@@ -1,10 +1,8 @@
 """Finds out who is asking: by a bearer's token, or by the cookie of Django's session."""
 
-from typing import Any
-
 from channels.sessions import CookieMiddleware, SessionMiddleware
 from django.conf import settings
-from django.utils.functional import LazyObject
+from django.utils.functional import SimpleLazyObject
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -72,7 +70,5 @@ class ViewerMiddleware:
 
 
 def _anonymous(scope: Scope) -> Viewer:
-    session: Any = LazyObject()
-    session._wrapped = sessions.opened()
-    scope["session"] = session
+    scope["session"] = SimpleLazyObject(sessions.opened)
     return Viewer(scope, answers_with_cookie=False)

@@ -20,6 +20,9 @@ from realtime.viewers import Viewers
 KEY = "viewer"
 """Where the ASGI scope has it; beside it are `user` and `session`, as Channels has them."""
 
+NOBODY = AnonymousUser()
+"""Nobody in particular."""
+
 
 def viewer_of(request: Any) -> "Viewer | None":
     """Return who asks by a request, or over a WebSocket; None where nobody found that out."""
@@ -50,6 +53,13 @@ class Viewer:
     then until its session, its user and each of its subscriptions were looked at anew.
     """
 
+    # Thousands are open at once: the less memory each takes, the better.
+    __slots__ = (
+        *("_answers_with_cookie", "_changing", "_expiry", "_guarded", "_holders"),
+        *("_is_clear", "_is_connection", "_is_heard_of", "_key", "_session", "_user"),
+        *("address", "generation", "on_gone"),
+    )
+
     def __init__(self, scope: MutableMapping[str, Any], *, answers_with_cookie: bool) -> None:
         self.generation = 0
         """How often there was doubt about its rights."""
@@ -59,7 +69,7 @@ class Viewer:
         """Where it asks from."""
         self._answers_with_cookie = answers_with_cookie
         self._user = scope["user"] = UserLazyObject()
-        self._user._wrapped = AnonymousUser()
+        self._user._wrapped = NOBODY
         self._session = scope["session"]
         self._key: str | None = None
         self._changing = asyncio.Lock()
@@ -67,8 +77,8 @@ class Viewer:
         self._is_heard_of = False
         self._is_connection = False
         self._guarded: set[Guarded] = set()
-        self._is_clear = asyncio.Event()
-        self._is_clear.set()
+        self._is_clear: asyncio.Event | None = None
+        """Set when doubt ends; None while there is none."""
         self._expiry: asyncio.TimerHandle | None = None
         scope[KEY] = self
 
@@ -197,17 +207,18 @@ class Viewer:
     @property
     def is_in_doubt(self) -> bool:
         """Whether it is not clear what it may get."""
-        return not self._is_clear.is_set()
+        return self._is_clear is not None
 
     async def clear(self) -> int:
         """Return, when it is clear what it may get, the generation of which that is true."""
-        await self._is_clear.wait()
+        while self._is_clear is not None:
+            await self._is_clear.wait()
         return self.generation
 
     def doubt(self) -> None:
         """Suspend all that it gets, until it was looked at anew."""
         self.generation += 1
-        self._is_clear.clear()
+        self._is_clear = self._is_clear or asyncio.Event()
         for each in self._guarded:
             each.suspend()
         Viewers.current().look_at(self)
@@ -225,19 +236,19 @@ class Viewer:
                 self._watch_expiry(found)
             for each in [*self._guarded]:
                 await each.authorise()
-            if generation == self.generation and self.is_in_doubt:
-                self._is_clear.set()
+            if generation == self.generation:
+                self._end_doubt()
                 for each in self._guarded:
                     each.resume()
 
     def _end(self) -> None:
         before, self._key = self.pk, None
-        self._user._wrapped = AnonymousUser()
+        self._user._wrapped = NOBODY
         self._watch_expiry(None)
         self._be_known_as(before)
         for each in [*self._guarded]:
             each.refuse(ForbiddenError("Your session is over: log in again."))
-        self._is_clear.set()
+        self._end_doubt()
         if self.on_gone is not None:
             self.on_gone()
 
@@ -249,6 +260,11 @@ class Viewer:
         if self._is_connection:
             viewers.connections[before] -= 1
             viewers.connections[self.pk] += 1
+
+    def _end_doubt(self) -> None:
+        if self._is_clear is not None:
+            self._is_clear.set()
+            self._is_clear = None
 
     def _watch_expiry(self, found: Found | None) -> None:
         if self._expiry is not None:

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket
 
 from realtime import collector
 from realtime.asgi import graphql_app
+from realtime.authentication import ViewerMiddleware
 from realtime.collector import short_pauses
 from realtime.connection import Connection
 from realtime.database import in_database
@@ -20,6 +21,7 @@ from realtime.live import LiveSubscriptionType
 from realtime.stream import Stream
 from realtime.subscription import Subscription
 from realtime.testing import GraphQLClient, OperationError
+from realtime.viewer import Viewer
 from tests.shelf.models import Book
 
 
@@ -55,7 +57,7 @@ async def test_afterwards_it_is_as_before() -> None:
     assert (gc.get_threshold(), gc.callbacks, gc.get_freeze_count()) == before
 
 
-KINDS = (Connection, Executor, Stream, Subscription, WebSocket)
+KINDS = (Connection, Executor, Stream, Subscription, Viewer, WebSocket)
 
 
 @pytest.fixture
@@ -99,10 +101,11 @@ def schema() -> GraphQLSchema:
 @pytest.mark.usefixtures("no_collector")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("field", ["book", "plain", "broken"])
+@pytest.mark.parametrize("around", [lambda app: app, ViewerMiddleware], ids=["bare", "viewer"])
 async def test_a_connection_that_ends_is_freed_without_it(
-    field: str, schema: GraphQLSchema, subprotocol: str
+    around: Callable[[Any], Any], field: str, schema: GraphQLSchema, subprotocol: str
 ) -> None:
-    app = graphql_app(schema)
+    app = around(graphql_app(schema))
     before = held()
     for title in ("Emma", "Persuasion"):
         async with GraphQLClient(app, subprotocol=subprotocol) as client:
