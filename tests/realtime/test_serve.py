@@ -50,6 +50,11 @@ def test_a_number_must_be_one(option: str, value: str, told: dict[str, Any]) -> 
         call_command("serve", f"{option}={value}")
 
 
+def test_a_port_must_be_one(told: dict[str, Any]) -> None:
+    with pytest.raises(CommandError, match="'70000' is no port: they end at 65535"):
+        call_command("serve", "--port=70000")
+
+
 def test_a_project_without_an_application_is_told(told: dict[str, Any], settings: Any) -> None:
     settings.ASGI_APPLICATION = None
     with pytest.raises(CommandError, match="Set ASGI_APPLICATION"):

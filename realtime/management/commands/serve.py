@@ -23,6 +23,8 @@ KEEP_ALIVE = 75
 """Seconds that a connection may idle between requests: more than proxies hold theirs, for the
 usual 60, lest one sends a request into a connection that is being closed."""
 
+LAST_PORT = 2**16 - 1
+
 HEALTHCHECK_TIMEOUT = 30
 """Seconds in which a worker must answer its supervisor, also while it imports the project."""
 
@@ -34,6 +36,13 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def port_number(text: str) -> int:
+    """Return what a text such as `8000` says. Raises ArgumentTypeError."""
+    if (number := positive(text)) > LAST_PORT:
+        raise ArgumentTypeError(f"{text!r} is no port: they end at {LAST_PORT}")
+    return number
+
+
 class Command(BaseCommand):
     """Serves ASGI_APPLICATION under Uvicorn, which is imported only here."""
 
@@ -43,7 +52,7 @@ class Command(BaseCommand):
         """Declare the options."""
         parser.add_argument("--host", default="127.0.0.1", help="address (default: %(default)s)")
         parser.add_argument(
-            "--port", type=positive, default=8000, help="port (default: %(default)s)"
+            "--port", type=port_number, default=8000, help="port (default: %(default)s)"
         )
         parser.add_argument(
             "--workers", type=positive, default=1, help="processes (default: %(default)s)"
