@@ -30,6 +30,10 @@ check: .venv/dev ## Lint, types, layers, migrations, Django's checks
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check
+	@# As docs/settings.md has it outside demo mode.
+	env -i PATH="$$PATH" CLEW_ENV_FILE=/dev/null SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
+		ALLOWED_HOSTS=chat.example.org DATABASE_URL=postgres://clew@localhost/clew REDIS_URL=redis://localhost \
+		$(BIN)/python manage.py check --deploy --fail-level WARNING
 
 format: .venv/dev ## Put the source in its form
 	$(BIN)/ruff check --fix $(SOURCES)

@@ -8,14 +8,19 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "django_project.settings")
 django_application = get_asgi_application()
 
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  (the apps must be ready)
+from ariadne.explorer import ExplorerHttp405  # noqa: E402  (the apps must be ready)
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import WebsocketDenier  # noqa: E402
 from django.conf import settings  # noqa: E402
+from django.contrib.staticfiles.storage import staticfiles_storage  # noqa: E402
 from django.urls import re_path  # noqa: E402
 from starlette.middleware.cors import CORSMiddleware  # noqa: E402
+from starlette.types import ASGIApp  # noqa: E402
 
 from django_project.explorer import GraphiQL  # noqa: E402
+from django_project.headers import GRAPHIQL, SecurityHeaders  # noqa: E402
 from django_project.hosts import AllowedHosts  # noqa: E402
+from django_project.https import RequireHTTPS  # noqa: E402
 from django_project.schema import schema  # noqa: E402
 from realtime.asgi import graphql_app  # noqa: E402
 from realtime.authentication import ViewerMiddleware  # noqa: E402
@@ -23,36 +28,51 @@ from realtime.lifespan import lifespan  # noqa: E402
 from realtime.transports.parameters import PREFLIGHT  # noqa: E402
 from realtime.transports.reservations import HEADER as TOKEN_HEADER  # noqa: E402
 
+logger = logging.getLogger("django_project")
 if settings.CLEW_DEMO:
-    logging.getLogger("django_project").warning(
+    logger.warning(
         "Demo mode is on: anyone who reaches this server may read and write everything. "
         "CLEW_DEMO=0 turns it off."
     )
+if not getattr(staticfiles_storage, "hashed_files", True):
+    logger.warning(
+        "Static files were not collected, so that the admin cannot show its pages: "
+        "run manage.py collectstatic."
+    )
 
-graphql = graphql_app(
-    schema,
-    allowed_origins=settings.CORS_ALLOWED_ORIGINS,
-    debug=settings.DEBUG,
-    explorer=GraphiQL(),
+graphql: ASGIApp = ViewerMiddleware(
+    graphql_app(
+        schema,
+        allowed_origins=settings.CORS_ALLOWED_ORIGINS,
+        debug=settings.DEBUG,
+        explorer=GraphiQL() if settings.CLEW_GRAPHIQL else ExplorerHttp405(),
+        introspection=settings.CLEW_INTROSPECTION,
+    )
 )
+if settings.CLEW_GRAPHIQL:
+    graphql = SecurityHeaders(graphql, GRAPHIQL)
+if settings.SECURE_SSL_REDIRECT:
+    graphql = RequireHTTPS(graphql)
 
-graphql_route = re_path(r"^graphql/?$", AllowedHosts(ViewerMiddleware(graphql)))  # type: ignore[arg-type]
+graphql_route = re_path(r"^graphql/?$", AllowedHosts(graphql))  # type: ignore[arg-type]  # ASGI
 
-application = CORSMiddleware(
-    ProtocolTypeRouter(
-        {
-            "http": URLRouter(
-                [
-                    graphql_route,
-                    re_path("", django_application),  # type: ignore[arg-type]  # ASGI
-                ]
-            ),
-            "lifespan": lifespan,
-            "websocket": URLRouter([graphql_route, re_path("", WebsocketDenier.as_asgi())]),
-        }
-    ),
-    allow_origins=settings.CORS_ALLOWED_ORIGINS,
-    allow_credentials=True,
-    allow_methods=["GET", "POST", "PUT", "DELETE"],
-    allow_headers=["authorization", "content-type", *PREFLIGHT, TOKEN_HEADER, "last-event-id"],
+application = SecurityHeaders(
+    CORSMiddleware(
+        ProtocolTypeRouter(
+            {
+                "http": URLRouter(
+                    [
+                        graphql_route,
+                        re_path("", django_application),  # type: ignore[arg-type]  # ASGI
+                    ]
+                ),
+                "lifespan": lifespan,
+                "websocket": URLRouter([graphql_route, re_path("", WebsocketDenier.as_asgi())]),
+            }
+        ),
+        allow_origins=settings.CORS_ALLOWED_ORIGINS,
+        allow_credentials=True,
+        allow_methods=["GET", "POST", "PUT", "DELETE"],
+        allow_headers=["authorization", "content-type", *PREFLIGHT, TOKEN_HEADER, "last-event-id"],
+    )
 )

@@ -29,6 +29,11 @@ try:
     DEBUG = env.bool("DEBUG", False)
     CLEW_DEMO = env.bool("CLEW_DEMO", DEBUG)
     """Anonymous callers may read and write everything."""
+    CLEW_HTTPS = env.bool("CLEW_HTTPS", not (DEBUG or CLEW_DEMO))
+    """Whoever comes by plain HTTP is sent to HTTPS, and cookies go by no other way."""
+    CLEW_INTROSPECTION = env.bool("CLEW_INTROSPECTION", DEBUG)
+    """Clients may ask for the schema, and GraphiQL can do so."""
+    CLEW_GRAPHIQL = env.bool("CLEW_GRAPHIQL", CLEW_INTROSPECTION)
     SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=1))
     ALLOWED_HOSTS = env.list(
         "ALLOWED_HOSTS",
@@ -71,6 +76,9 @@ try:
 except EnvError as error:
     where = f"Set it in the environment or in {ENV_FILE}; docs/settings.md says how."
     raise ImproperlyConfigured(f"{str(error).rstrip('.')}. {where}") from None
+
+if CLEW_GRAPHIQL and not CLEW_INTROSPECTION:
+    raise ImproperlyConfigured("CLEW_GRAPHIQL=1 needs CLEW_INTROSPECTION=1.")
 
 DATABASE_THREADS = 4
 
@@ -129,6 +137,13 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
 ]
 
+# django_project/headers.py and https.py read these, too, for what Django does not serve.
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CLEW_HTTPS
+SECURE_SSL_REDIRECT = CLEW_HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^metrics$"]  # Prometheus comes from behind the proxy
+SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if CLEW_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = CLEW_HTTPS
+
 ROOT_URLCONF = "django_project.urls"
 ASGI_APPLICATION = "django_project.asgi.application"
 
@@ -142,6 +157,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "django_project.context_processors.graphiql",
             ],
         },
     },

@@ -10,6 +10,7 @@ os.environ.update(
         "CLEW_ENV_FILE": os.devnull,
         "DEBUG": "0",
         "CLEW_DEMO": "1",
+        "CLEW_INTROSPECTION": "1",
         "SECRET_KEY": "tests",
         "ALLOWED_HOSTS": "127.0.0.1,localhost,testserver",
         "CORS_ALLOWED_ORIGINS": "https://app.example.org",

@@ -1,9 +1,11 @@
 """Fixtures of the tests of the whole application, in process."""
 
 import json
+import runpy
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import django
 import pytest
 from channels.testing import HttpCommunicator
 
@@ -35,6 +37,22 @@ def application(transactional_db: None) -> Any:
     from django_project.asgi import application
 
     return application
+
+
+@pytest.fixture
+def compose(
+    transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], Any]:
+    """Return what composes an application from the settings as they are then."""
+    monkeypatch.setattr(django, "setup", lambda **_: None)  # it would configure logging anew
+    return lambda: runpy.run_path(f"{settings.BASE_DIR}/django_project/asgi.py")["application"]
+
+
+@pytest.fixture
+def production(compose: Callable[[], Any], settings: Any) -> Any:
+    """Return the application as it is outside DEBUG and demo mode, but for HTTPS."""
+    settings.CLEW_DEMO = settings.CLEW_GRAPHIQL = settings.CLEW_INTROSPECTION = False
+    return compose()
 
 
 @pytest.fixture

@@ -44,6 +44,7 @@ async def send(
         headers=[(name.replace("_", "-").encode(), given[name].encode()) for name in given],
     )
     response = await communicator.get_response(timeout=10)
+    await communicator.wait(timeout=10)  # Django tidies up after its answer
     answered = {name.decode().lower(): value.decode() for name, value in response["headers"]}
     media_type = answered.get("content-type", "").partition(";")[0]
     return Answer(response["status"], media_type, response["body"], answered)

@@ -124,6 +124,8 @@ async def test_an_order_edited_in_the_admin_arrives(chromium: Path, demo: dict[s
             await admin.get_by_label("Password").fill(PASSWORD)
             await admin.get_by_role("button", name="Log in").click()
             await admin.locator("#result_list tbody th a").first.click()
+            await admin.locator(".field-user .select2-selection").click()
+            await admin.get_by_role("option", name="user_two").click()
             await admin.get_by_label("State").select_option("PAID")
             await admin.get_by_role("button", name="Save", exact=True).click()
             await expect(admin.locator(".messagelist")).to_contain_text("changed successfully")

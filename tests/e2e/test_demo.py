@@ -68,9 +68,13 @@ def test_outside_demo_mode_it_does_nothing(environment: dict[str, str]) -> None:
     ("environment_of", "sentence"),
     [
         ({}, 'Environment variable "SECRET_KEY" not set'),
+        ({"DEBUG": "1"}, 'Environment variable "SECRET_KEY" not set'),
         ({"SECRET_KEY": "x", "DEBUG": "perhaps"}, 'Environment variable "DEBUG" invalid'),
         ({"SECRET_KEY": "x", "DATABASE_URL": "nonsense"}, '"DATABASE_URL" invalid'),
         ({"SECRET_KEY": ""}, '"SECRET_KEY" invalid'),
+        ({"SECRET_KEY": "", "DEBUG": "1"}, '"SECRET_KEY" invalid'),
+        ({"SECRET_KEY": "x", "CLEW_HTTPS": "perhaps"}, '"CLEW_HTTPS" invalid'),
+        ({"SECRET_KEY": "x", "CLEW_GRAPHIQL": "1"}, "needs CLEW_INTROSPECTION=1"),
         ({"SECRET_KEY": "x", "REDIS_URL": "nonsense"}, "Give redis://host:port/number"),
         ({"SECRET_KEY": "x", "ALLOWED_HOSTS": "http://a.org"}, "Give host names"),
         ({"SECRET_KEY": "x", "CORS_ALLOWED_ORIGINS": "app.example.org"}, "Give scheme, host and"),
