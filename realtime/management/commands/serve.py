@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from realtime import doorbell
+from realtime.access_log import without_query_strings
 from realtime.conf import get_settings
 
 BACKLOG = 4096
@@ -99,6 +100,7 @@ class Command(BaseCommand):
             workers=workers,
             backlog=BACKLOG,
             access_log=access_log,
+            log_config=without_query_strings(uvicorn.config.LOGGING_CONFIG),
             proxy_headers=forwarded_allow_ips is not None,
             forwarded_allow_ips=forwarded_allow_ips or "",
             timeout_keep_alive=KEEP_ALIVE,
