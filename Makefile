@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 SOURCES := accounts benchmarks django_project messaging orders realtime tests manage.py
 
-.PHONY: run test faults bench check format lock graphiql clean
+.PHONY: run test faults bench check audit format lock graphiql clean
 
 run: .venv/run .env ## Serve the demo on http://127.0.0.1:8000, PORT=… elsewhere
 	@$(BIN)/python manage.py demo $(PORT)
@@ -24,6 +24,7 @@ bench: .venv/dev ## Measure beside the limits and the peers; ARGS="fanout --serv
 check: export DEBUG = 1
 check: export SECRET_KEY = check
 check: .venv/dev ## Lint, types, layers, migrations, Django's checks
+	$(BIN)/python -m pip check
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
@@ -34,6 +35,11 @@ check: .venv/dev ## Lint, types, layers, migrations, Django's checks
 	env -i PATH="$$PATH" CLEW_ENV_FILE=/dev/null SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
 		ALLOWED_HOSTS=chat.example.org DATABASE_URL=postgres://clew@localhost/clew REDIS_URL=redis://localhost \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
+
+audit: .venv/dev ## Ask for known vulnerabilities of what the lock files name (needs a network, and Node.js)
+	$(BIN)/uv tool run pip-audit --strict --require-hashes --disable-pip -r requirements.lock -r requirements-dev.lock
+	cd graphiql && npm audit
+	cd tests/clients && npm audit
 
 format: .venv/dev ## Put the source in its form
 	$(BIN)/ruff check --fix $(SOURCES)

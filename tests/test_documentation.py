@@ -74,7 +74,9 @@ def test_the_operations_of_the_readme_are_valid() -> None:
         assert validate(schema, parse(operation)) == [], operation
 
 
-@pytest.mark.parametrize("target", ["run", "test", "bench", "check", "format", "lock", "graphiql"])
+@pytest.mark.parametrize(
+    "target", ["run", "test", "bench", "check", "audit", "format", "lock", "graphiql"]
+)
 def test_the_commands_are_there(target: str) -> None:
     assert f"make {target}" in text("README.md") + text("CONTRIBUTING.md")
     assert re.search(rf"^{target}:", text("Makefile"), re.MULTILINE)
