@@ -22,6 +22,20 @@ def result(answer: Answer) -> dict[str, Any]:
 
 
 class TestDenialOfService:
+    async def test_alias_overloading(self, production: Any) -> None:
+        aliases = "".join(f"alias{n}:__typename \n" for n in range(101))
+        assert "data" not in await ask(production, f"query {{ {aliases} }}")
+
+    async def test_field_duplication(self, production: Any) -> None:
+        fields = "__typename \n" * 500
+        assert "data" not in await ask(production, f"query {{ {fields} }}")
+
+    @pytest.mark.parametrize("count", [10, 51])
+    async def test_directive_overloading(self, count: int, production: Any) -> None:
+        """The check looks for an error for each directive."""
+        answer = await ask(production, f"query {{ __typename {'@aa' * count} }}")
+        assert len(answer["errors"]) < 10
+
     async def test_batch_query(self, production: Any) -> None:
         body = [{"query": "query { __typename }"}] * 10
         answer = await send(production, "POST", body=body, content_type=JSON)
@@ -46,6 +60,11 @@ class TestLeaks:
         answer = await send(production, "GET", path, accept="text/html,*/*;q=0.8")
         for sign in ("graphiql.min.css", "GraphQL Playground", "GraphiQL", "graphql-playground"):
             assert sign not in answer.body.decode()
+
+    @pytest.mark.parametrize("query", ["query { __schema { directive } }", "{ hell }"])
+    async def test_field_suggestions(self, query: str, production: Any) -> None:
+        answer = await ask(production, query)
+        assert "Did you mean" not in str(answer["errors"])
 
     async def test_trace_mode(self, production: Any) -> None:
         answer = await ask(production, "query { __typename }", x_apollo_tracing="1")
