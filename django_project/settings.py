@@ -63,13 +63,13 @@ try:
     )
     """What the reader of /metrics must bear; without it there are no metrics."""
     REALTIME = {
-        name: env.float(f"CLEW_{name}", default, validate=validate.Range(min=0))
-        for name, default in {
-            "OPERATION_RATE": 50,
-            "MESSAGE_RATE": 100,
-            "MAX_CONNECTIONS_PER_USER": 20,
-            "MAX_ANONYMOUS_CONNECTIONS": 1000,
-        }.items()
+        name: read(f"CLEW_{name}", default, validate=validate.Range(min=0))
+        for name, read, default in (
+            ("OPERATION_RATE", env.float, 50),
+            ("MESSAGE_RATE", env.float, 100),
+            ("MAX_CONNECTIONS_PER_USER", env.int, 20),
+            ("MAX_ANONYMOUS_CONNECTIONS", env.int, 1_000),
+        )
     }
     """Limits of the engine that depend on who the clients are."""
     DATABASES = {"default": env.dj_db_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
