@@ -72,6 +72,8 @@ try:
         )
     }
     """Limits of the engine that depend on who the clients are."""
+    CLEW_TRUSTED_ONLY = env.bool("CLEW_TRUSTED_ONLY", False)
+    """Only documents that `trust_documents` has registered are accepted."""
     DATABASES = {"default": env.dj_db_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
 except EnvError as error:
     where = f"Set it in the environment or in {ENV_FILE}; docs/settings.md says how."
@@ -177,7 +179,11 @@ CHANNEL_LAYERS = {
     }[REALTIME_LAYER]
 }
 
-REALTIME |= {"DATABASE_THREADS": DATABASE_THREADS}
+REALTIME |= {
+    "DATABASE_THREADS": DATABASE_THREADS,
+    "SCHEMA": "django_project.schema.schema",
+    "TRUSTED_ONLY": CLEW_TRUSTED_ONLY,
+}
 
 AUTH_USER_MODEL = "accounts.User"
 PASSWORD_HASHERS = [

@@ -1,14 +1,17 @@
-"""The log in the admin, to look at."""
+"""The log and the registered documents in the admin, to look at."""
 
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 
-from realtime.models import Event, Topic
+from realtime.models import Event, Topic, TrustedDocument
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
-    """Shows rows that nobody may change by hand: offsets must stay without holes."""
+    """Shows rows that nobody may change by hand.
+
+    Offsets must stay without holes, and hashes those of their texts.
+    """
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse."""
@@ -40,3 +43,17 @@ class EventAdmin(ReadOnlyAdmin):
     search_fields = ("topic__name", "object_id")
     date_hierarchy = "created_at"
     show_full_result_count = False
+
+
+@admin.register(TrustedDocument)
+class TrustedDocumentAdmin(ReadOnlyAdmin):
+    """Documents that clients may name by their hashes; `manage.py trust_documents` adds them."""
+
+    list_display = ("hash", "beginning", "created_at")
+    search_fields = ("hash", "text")
+    date_hierarchy = "created_at"
+
+    @admin.display(description="text")
+    def beginning(self, document: TrustedDocument) -> str:
+        """Return the beginning of the text, on one line."""
+        return " ".join(document.text[:200].split())

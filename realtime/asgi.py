@@ -1,6 +1,6 @@
 """The ASGI application: Ariadne's GraphQL with our handlers."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from ariadne.asgi import GraphQL
 from ariadne.explorer import Explorer
@@ -8,6 +8,7 @@ from ariadne.types import ContextValue
 from graphql import Executor, GraphQLSchema
 
 from realtime.conf import get_settings
+from realtime.discretion import DiscreetExecutor
 from realtime.documents import DocumentCache
 from realtime.errors import muted, report_error
 from realtime.transports.http import HTTPHandler
@@ -19,23 +20,29 @@ def graphql_app(
     *,
     allowed_origins: Collection[str] = (),
     context_value: ContextValue | None = None,
+    costs: Mapping[str, int] | None = None,
     debug: bool = False,
     explorer: Explorer | None = None,
     http_handler: HTTPHandler | None = None,
     introspection: bool = True,
+    suggestions: bool = False,
     websocket_handler: WebSocketHandler | None = None,
 ) -> GraphQL:
     """Return an application that serves a schema over HTTP and WebSocket.
 
     `allowed_origins` are the foreign origins whose pages may open a WebSocket, and may
     GET with the user's cookies; put CORS middleware around the application for them.
+    `costs` are the weights of fields that cost more than others, as
+    `{"Mutation.login": 1000}`; what an operation may cost is a setting.
+    `introspection` lets clients ask for the schema, and errors with `suggestions` say
+    which of its names may have been meant.
     `debug` shows clients the tracebacks of unexpected errors, which are otherwise masked.
     Handlers of your own making have origins of their own.
     """
-    documents = DocumentCache(characters=get_settings().document_cache)
+    documents = DocumentCache(schema, get_settings(), costs=costs, suggestions=suggestions)
     return GraphQL(
         schema,
-        query_parser=documents.parse,
+        query_parser=documents,
         query_validator=documents.validate,  # type: ignore[arg-type]  # says what it takes
         context_value=context_value,
         debug=debug,
@@ -44,7 +51,7 @@ def graphql_app(
         logger=muted,
         error_formatter=report_error,
         # graphql-core's default is made for `@defer` and `@stream`, which Ariadne refuses anyway.
-        execution_context_class=Executor,
+        execution_context_class=Executor if suggestions else DiscreetExecutor,
         http_handler=http_handler or HTTPHandler(allowed_origins=allowed_origins),
         websocket_handler=websocket_handler or WebSocketHandler(allowed_origins=allowed_origins),
     )

@@ -48,6 +48,42 @@ class Settings:
     document_cache: int = 500_000
     """Characters of the documents that are kept parsed; they take about a hundred times that."""
 
+    max_document_size: int = 15 * 1024
+    """Bytes that the text of an operation may have."""
+
+    max_tokens: int = 2_000
+    """Tokens that it may have; comments are tokens."""
+
+    max_depth: int = 12
+    """Fields that may be nested in each other; those of introspection are not counted."""
+
+    max_aliases: int = 30
+    """Aliases that an operation may have; those of a fragment as often as it is spread."""
+
+    max_root_fields: int = 20
+    """Fields that it may have at its root."""
+
+    max_directives: int = 50
+    """Directives that it may have."""
+
+    max_cost: int = 5_000
+    """Fields that it may have, each as often as the lists around it may repeat it."""
+
+    max_page_size: int = 200
+    """What an argument `first` or `last` may be; and what a list counts that has none."""
+
+    max_list_items: int = 1_000
+    """Items that a list may have which is an argument, or is in one."""
+
+    max_variables_size: int = 64 * 1024
+    """Bytes that the variables may have as JSON."""
+
+    trusted_only: bool = False
+    """Whether documents must have been registered: `manage.py trust_documents`."""
+
+    schema: str = ""
+    """Where the project's schema is, as `project.schema.schema`; documents to trust are for it."""
+
     max_message_size: int = 64 * 1024
     """Bytes that one message of a WebSocket client may have."""
 

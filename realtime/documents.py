@@ -1,16 +1,52 @@
-"""Documents, parsed and validated once."""
+"""Documents, measured, parsed and validated once."""
 
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
-from graphql import ASTValidationRule, DocumentNode, GraphQLError, GraphQLSchema, parse, validate
+from graphql import (
+    ASTValidationRule,
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    OverlappingFieldsCanBeMergedRule,
+    ValidationContext,
+    parse,
+    specified_rules,
+    validate,
+)
+from graphql.validation.validate import ValidationAbortedError
+
+from realtime.conf import Settings
+from realtime.costs import Costs
+from realtime.limits import (
+    MAX_OVERLAPS,
+    Limit,
+    LimitError,
+    check_document,
+    check_pages,
+    check_variables,
+    in_order,
+)
+from realtime.outline import NoOutlineError, Outline, outline_of, tokens_of
+from realtime.protocols.operation import document_hash
+from realtime.trusted import TrustedDocuments
+
+MAX_ERRORS = 20
+"""Errors of validation that a client learns of."""
+
+MAX_REFUSED = 32
+"""Documents of which it is kept why they were refused: one request asks several times."""
 
 
 @dataclass(slots=True, eq=False)
 class _Entry:
     document: DocumentNode
+    outline: Outline
+    order: list[str]
+    """The names of its fragments, each after those that it spreads."""
+    is_paged_by_variables: bool
     errors: dict[Any, list[GraphQLError]] = field(default_factory=dict)
     """What validation found, by its rules and its limit of errors."""
 
@@ -18,28 +54,66 @@ class _Entry:
 class DocumentCache:
     """The documents used last, by their text; for one schema.
 
-    `parse` is an Ariadne QueryParser, `validate` a QueryValidator. The cache is bounded
+    It is an Ariadne QueryParser, its `validate` a QueryValidator. The cache is bounded
     by the characters of all texts together: a parsed document takes about a hundred
-    times the memory of its text.
+    times the memory of its text. `costs` are the weights of single fields;
+    `suggestions` whether errors say what may have been meant.
     """
 
-    def __init__(self, *, characters: int) -> None:
-        self._capacity = characters
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        settings: Settings,
+        *,
+        costs: Mapping[str, int] | None = None,
+        suggestions: bool = False,
+    ) -> None:
+        self._settings = settings
+        self._costs = Costs(
+            schema, costs or {}, page=settings.max_page_size, maximum=settings.max_cost
+        )
+        self._trusted = TrustedDocuments()
+        self._hide_suggestions = not suggestions
         self._characters = 0
         self._by_text: OrderedDict[str, _Entry] = OrderedDict()
         self._by_document: dict[int, _Entry] = {}
+        self._refused: OrderedDict[str, GraphQLError] = OrderedDict()
 
-    def parse(self, context: Any, data: dict[str, Any]) -> DocumentNode:
-        """Return the document of an operation. Raises GraphQLSyntaxError."""
-        text: str = data["query"]
-        entry = self._by_text.get(text)
-        if entry is not None:
-            self._by_text.move_to_end(text)
-            return entry.document
-        document = parse(text)
-        if len(text) <= self._capacity:
-            self._keep(text, _Entry(document))
-        return document
+    def __call__(self, context: Any, data: Mapping[str, Any]) -> DocumentNode:
+        """Return the document of an operation that is within its limits. Raises GraphQLError."""
+        entry = self._entry(data["query"])
+        variables = data.get("variables") or {}
+        if variables:
+            check_variables(variables, self._settings)
+        if entry.is_paged_by_variables:
+            self._check_pages(entry, variables, data.get("operationName"))
+        return entry.document
+
+    async def resolve(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Return the parameters with the text of the document that they name. Idempotent.
+
+        What cannot be resolved is refused where it would be parsed, as any other document.
+        """
+        hash = None if data.get("query") else document_hash(data)
+        if hash is None and not self._settings.trusted_only:
+            return data
+        text = hash and self._trusted.text(hash)
+        try:
+            await self._trusted.refresh()
+        except Exception as error:
+            # What was known a second ago may be known still.
+            if not text and (hash or data["query"] not in self._trusted):
+                return {
+                    **data,
+                    "query": _Unresolved(GraphQLError(str(error), original_error=error)),
+                }
+        if hash is None:
+            return data
+        return {**data, "query": self._trusted.text(hash) or _Unresolved(_not_found())}
+
+    def document(self, text: str) -> DocumentNode:
+        """Return a document, whatever its variables may be. Raises GraphQLError."""
+        return self._entry(text).document
 
     def validate(
         self,
@@ -53,16 +127,133 @@ class DocumentCache:
         entry = self._by_document.get(id(document))
         key = (None if rules is None else tuple(rules), max_errors)
         if entry is None or key not in entry.errors:
-            errors = validate(schema, document, rules, max_errors, **options)
-            if entry is None:  # not from `parse`, or pushed out meanwhile
+            errors = self._validate(schema, document, rules, max_errors, options)
+            if entry is None:  # not from here, or pushed out meanwhile
                 return errors
             entry.errors[key] = errors
         return entry.errors[key]
 
+    def _validate(
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        rules: Collection[type[ASTValidationRule]] | None,
+        max_errors: int | None,
+        options: dict[str, Any],
+    ) -> list[GraphQLError]:
+        bounded = (
+            _Overlaps if rule is OverlappingFieldsCanBeMergedRule else rule
+            for rule in (specified_rules if rules is None else rules)
+        )
+        options.setdefault("hide_suggestions", self._hide_suggestions)
+        try:
+            return validate(schema, document, tuple(bounded), max_errors or MAX_ERRORS, **options)
+        except LimitError as error:
+            return [error.with_traceback(None)]
+
+    def _entry(self, text: str) -> _Entry:
+        if isinstance(text, _Unresolved):
+            raise text.error
+        if self._settings.trusted_only and text not in self._trusted:
+            raise GraphQLError(
+                "Only registered documents are accepted",
+                extensions={"code": "DOCUMENT_NOT_TRUSTED"},
+            )
+        entry = self._by_text.get(text)
+        if entry is not None:
+            self._by_text.move_to_end(text)
+            return entry
+        if (refusal := self._refused.get(text)) is not None:
+            # Not the same one again, which would hold on to who got it last.
+            raise GraphQLError(
+                refusal.message,
+                source=refusal.source,
+                positions=refusal.positions,
+                extensions=refusal.extensions,
+            )
+        Limit.DOCUMENT_TOO_LARGE.check(self._settings, _size(text))
+        try:
+            entry = self._read(text)
+        except GraphQLError as error:
+            self._refused[text] = error.with_traceback(None)
+            if len(self._refused) > MAX_REFUSED:
+                self._refused.popitem(last=False)
+            raise
+        if len(text) <= self._settings.document_cache:
+            self._keep(text, entry)
+        return entry
+
+    def _read(self, text: str) -> _Entry:
+        tokens = tokens_of(text)
+        Limit.TOO_MANY_TOKENS.check(self._settings, len(tokens))
+        try:
+            outline = outline_of(tokens)
+        except NoOutlineError:
+            parse(text)  # says what is wrong, unless it defines types, which an operation cannot
+            raise GraphQLError("A document may hold operations and fragments alone") from None
+        order = in_order(outline)
+        check_document(outline, order, self._settings)
+        is_paged_by_variables = any(isinstance(size, str) for size in outline.page_sizes)
+        if not is_paged_by_variables:
+            for operation in outline.operations:
+                cost = self._costs.of(outline, order, operation, {})
+                Limit.TOO_COSTLY.check(self._settings, cost)
+        document = parse(text)
+        if document.token_count != len(tokens):
+            raise GraphQLError("This document cannot be measured")
+        return _Entry(document, outline, order, is_paged_by_variables)
+
+    def _check_pages(self, entry: _Entry, variables: Mapping[str, Any], name: str | None) -> None:
+        for operation in entry.outline.operations:
+            if name is None or operation.name == name:
+                sizes = {**operation.defaults, **variables}
+                pages = entry.outline.page_sizes
+                check_pages(
+                    (sizes.get(page) for page in pages if isinstance(page, str)), self._settings
+                )
+                cost = self._costs.of(entry.outline, entry.order, operation, variables)
+                Limit.TOO_COSTLY.check(self._settings, cost)
+
     def _keep(self, text: str, entry: _Entry) -> None:
         self._by_text[text] = self._by_document[id(entry.document)] = entry
         self._characters += len(text)
-        while self._characters > self._capacity:
+        while self._characters > self._settings.document_cache:
             oldest, pushed_out = self._by_text.popitem(last=False)
             del self._by_document[id(pushed_out.document)]
             self._characters -= len(oldest)
+
+
+class _Unresolved(str):
+    """Stands for the text of a document that is not to be had."""
+
+    error: GraphQLError
+
+    def __new__(cls, error: GraphQLError) -> Self:
+        """Return one that is no document: it begins none, and is not empty."""
+        unresolved = super().__new__(cls, "?")
+        unresolved.error = error
+        return unresolved
+
+
+def _not_found() -> GraphQLError:
+    """Return what Apollo's clients know by its message: they send the text then."""
+    return GraphQLError("PersistedQueryNotFound", extensions={"code": "PERSISTED_QUERY_NOT_FOUND"})
+
+
+class _Overlaps(OverlappingFieldsCanBeMergedRule):
+    """Compares fields of the same name no further than to a limit."""
+
+    def __init__(self, context: ValidationContext) -> None:
+        super().__init__(context)
+        self.rule_context.remaining_complexity_budget = MAX_OVERLAPS
+
+    def enter_selection_set(self, *node: Any) -> None:
+        """Compare the fields of a selection set. Raises LimitError."""
+        try:
+            super().enter_selection_set(*node)
+        except ValidationAbortedError:
+            raise LimitError(Limit.TOO_MANY_OVERLAPS, MAX_OVERLAPS, "more") from None
+
+
+def _size(text: str) -> int:
+    return len(text.encode(errors="surrogatepass"))

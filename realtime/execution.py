@@ -17,6 +17,7 @@ from graphql import (
     get_operation_ast,
 )
 
+from realtime.documents import DocumentCache
 from realtime.encoding import encoded_text
 from realtime.errors import RequestError, is_outage, reported
 from realtime.exceptions import CursorInvalidError
@@ -29,10 +30,18 @@ Result = dict[str, Any]
 """`data`, perhaps `errors` and `extensions`."""
 
 
+async def resolved(parser: QueryParser | None, data: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters with the text of the document that they name. Idempotent."""
+    return await parser.resolve(data) if isinstance(parser, DocumentCache) else data
+
+
 def operation_type(parser: QueryParser | None, data: dict[str, Any]) -> OperationType | None:
     """Return the type of an operation, None where its document does not tell."""
     try:
-        document = parse_query(None, parser, data)
+        if isinstance(parser, DocumentCache):
+            document = parser.document(data["query"])
+        else:
+            document = parse_query(None, parser, data)
     except GraphQLError:
         return None  # executing says what is wrong
     operation = get_operation_ast(document, data.get("operationName"))
@@ -55,6 +64,7 @@ async def begin(
     `extensions.subscribed`, with `extensions.after`, a cursor, it begins there. Raises
     RequestError.
     """
+    data = await resolved(handler.query_parser, data)
     try:
         validate_data(data)
         document = parse_query(context, handler.query_parser, data)
@@ -135,7 +145,8 @@ async def _subscribe(
         root = root(context, name, variables, document)
         if isawaitable(root):
             root = await root
-    executor = Executor.build(
+    executor_class = handler.execution_context_class or Executor
+    executor = executor_class.build(
         handler.schema,
         document,
         root_value=root,

@@ -1,4 +1,4 @@
-"""The log's two tables."""
+"""The log's two tables, and the documents that the project has registered."""
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
@@ -42,6 +42,22 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.topic_id}:{self.offset} {self.kind} {self.object_id}"
+
+
+class TrustedDocument(models.Model):
+    """A GraphQL document that clients may name by its hash."""
+
+    hash = models.CharField(
+        max_length=64, primary_key=True, help_text="SHA-256 of the text, in hexadecimal."
+    )
+    text = models.TextField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("-created_at", "hash")
+
+    def __str__(self) -> str:
+        return self.hash
 
 
 def is_topic_name(name: object) -> bool:

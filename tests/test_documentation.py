@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand
 from graphql import parse, validate
 
 from realtime.conf import Settings
+from realtime.limits import Limit
 from realtime.management.commands.serve import Command
 from realtime.metrics import RealtimeCollector
 from realtime.protocols import CloseCode
@@ -30,6 +31,14 @@ def test_every_setting_is_listed_with_its_default() -> None:
     assert rows == {
         field.name.upper(): repr(field.default).replace("'", '"') for field in fields(Settings)
     }
+
+
+def test_every_limit_is_listed_with_its_setting() -> None:
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (?:`([A-Z_]+)`)? ?\|", text("docs/security.md"), re.MULTILINE)  # fmt: skip  # noqa: E501
+    assert rows == [
+        (limit.name, setting.upper() if isinstance(setting := limit.value[0], str) else "")
+        for limit in Limit
+    ]
 
 
 def test_every_variable_of_the_environment_is_listed() -> None:

@@ -5,6 +5,7 @@ This and `stream` do more than compute; import `GraphQLWSProtocol` from `realtim
 
 import json
 from collections.abc import (
+    AsyncGenerator,
     AsyncIterable,
     Awaitable,
     Callable,
@@ -26,6 +27,12 @@ MASKED = json.dumps([{"message": "Internal server error"}])
 """What a client learns of an exception; the rest is in the log."""
 
 Stream = AsyncIterable[Any]
+
+
+async def _unregistered() -> AsyncGenerator[Any, None]:
+    """Answer who names a document by its hash: there are none here."""
+    code = {"code": "PERSISTED_QUERY_NOT_FOUND"}
+    yield {"errors": [{"message": "PersistedQueryNotFound", "extensions": code}]}
 
 
 class SubscribeCallable(Protocol):
@@ -109,12 +116,14 @@ class GraphQLWSProtocol:
                 await self._say(self._machine.accept())
             case [*_, Subscribe(id=id, payload=payload)]:
                 self._interrupt(id)
-                begin = partial(
-                    self._subscribe,
-                    query=payload["query"],
-                    variables=payload.get("variables"),
-                    operation_name=payload.get("operationName"),
-                )
+                begin: Callable[[], Stream | Awaitable[Stream]] = _unregistered
+                if payload.get("query") is not None:
+                    begin = partial(
+                        self._subscribe,
+                        query=payload["query"],
+                        variables=payload.get("variables"),
+                        operation_name=payload.get("operationName"),
+                    )
                 await self._run(RunningOperation(id, begin))
             case [Complete(id=id), *answer]:
                 self._interrupt(id)

@@ -10,9 +10,25 @@ def too_many(limit: int) -> list[dict[str, Any]]:
     return [{"message": message, "extensions": {"code": "TOO_MANY_OPERATIONS"}}]
 
 
+def document_hash(parameters: Mapping[str, Any]) -> str | None:
+    """Return the hash of the registered document that is asked for, if one is.
+
+    As `documentId`, or as Apollo's clients name it in `extensions`.
+    """
+    hash = parameters.get("documentId")
+    if hash is None:
+        match parameters.get("extensions"):
+            case {"persistedQuery": {"sha256Hash": str(hash)}}:
+                pass
+    return hash.removeprefix("sha256:").lower() if isinstance(hash, str) and hash else None
+
+
 def fault_of_parameters(parameters: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return which parameter is wrong and what it must be; ones that nobody knows are ignored."""
-    if not isinstance(parameters.get("query"), str):
+    if not isinstance(parameters.get("documentId"), str | None):
+        return "documentId", "a string or null"
+    query = parameters.get("query")
+    if not isinstance(query, str) and (query is not None or document_hash(parameters) is None):
         return "query", "a string"
     if not isinstance(parameters.get("operationName"), str | None):
         return "operationName", "a string or null"

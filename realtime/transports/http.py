@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from realtime.encoding import encoded
 from realtime.exceptions import RateLimitedError
-from realtime.execution import is_request_error, operation_type
+from realtime.execution import is_request_error, operation_type, resolved
 from realtime.rates import asker_in, count_operation
 from realtime.transports import parameters, reservations
 from realtime.transports.multipart import MultipartSubscriptions
@@ -92,6 +92,7 @@ class HTTPHandler(GraphQLHTTPHandler):
             later = {"Retry-After": str(error.retry_after)}
             raise RefusedError.because(429, error, later) from None
         data = parameters.checked(await parameters.read(request))
+        data = await resolved(self.query_parser, data)
         if request.method == "GET":
             kind = operation_type(self.query_parser, data)
             if kind is OperationType.MUTATION:

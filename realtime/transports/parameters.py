@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from realtime.conf import get_settings
-from realtime.protocols.operation import fault_of_parameters
+from realtime.protocols.operation import document_hash, fault_of_parameters
 from realtime.transports.negotiation import JSON
 from realtime.transports.refusal import RefusedError
 
@@ -28,7 +28,8 @@ def checked(data: Any) -> dict[str, Any]:
         raise RefusedError(400, "Batches are not supported: send one operation a request")
     if not isinstance(data, dict):
         raise RefusedError(400, "The body must be a JSON object")
-    if not isinstance(data.get("query"), str) or not data["query"]:
+    query = data.get("query")
+    if not (isinstance(query, str) and query) and document_hash(data) is None:
         raise RefusedError(400, "The parameter query must be a non-empty string")
     if fault := fault_of_parameters(data):
         name, expected = fault
