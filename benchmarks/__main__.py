@@ -7,7 +7,17 @@ from collections.abc import Callable, Iterator, Sequence
 
 from benchmarks import machine
 from benchmarks.catalogue import CONTENDERS, FOLLOWING, QUERIED, chosen
-from benchmarks.workloads import fanout, http, inboxes, memory, processes, profile, resuming, stalls
+from benchmarks.workloads import (
+    fanout,
+    http,
+    inboxes,
+    limits,
+    memory,
+    processes,
+    profile,
+    resuming,
+    stalls,
+)
 
 Arguments = argparse.Namespace
 
@@ -77,6 +87,12 @@ def _profile(arguments: Arguments) -> Iterator[str]:
     yield profile.profile(ours)
 
 
+def _limits(arguments: Arguments) -> Iterator[str]:
+    [ours] = chosen(("ours",))
+    for kind, figures in limits.measure(ours).items():
+        yield limits.report(figures, limits.TITLES[kind])
+
+
 WORKLOADS: dict[str, Callable[[Arguments], Iterator[str]]] = {
     "fanout": _fanout,
     "inboxes": _inboxes,
@@ -87,6 +103,7 @@ WORKLOADS: dict[str, Callable[[Arguments], Iterator[str]]] = {
     "memory": _memory,
     "stalls": _stalls,
     "profile": _profile,
+    "limits": _limits,
 }
 
 

@@ -66,7 +66,7 @@ class Settings:
     max_directives: int = 50
     """Directives that it may have."""
 
-    max_cost: int = 5_000
+    max_cost: int = 3_000
     """Fields that it may have, each as often as the lists around it may repeat it."""
 
     max_page_size: int = 200

@@ -10,6 +10,7 @@ from graphql import (
     DocumentNode,
     GraphQLError,
     GraphQLSchema,
+    OperationType,
     OverlappingFieldsCanBeMergedRule,
     ValidationContext,
     parse,
@@ -42,11 +43,14 @@ MAX_REFUSED = 32
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    document: DocumentNode
+    text: str
+    tokens: int
     outline: Outline
     order: list[str]
     """The names of its fragments, each after those that it spreads."""
     is_paged_by_variables: bool
+    document: DocumentNode | None = None
+    """None until it is to be executed."""
     errors: dict[Any, list[GraphQLError]] = field(default_factory=dict)
     """What validation found, by its rules and its limit of errors."""
 
@@ -87,7 +91,7 @@ class DocumentCache:
             check_variables(variables, self._settings)
         if entry.is_paged_by_variables:
             self._check_pages(entry, variables, data.get("operationName"))
-        return entry.document
+        return self._parsed(entry)
 
     async def resolve(self, data: dict[str, Any]) -> dict[str, Any]:
         """Return the parameters with the text of the document that they name. Idempotent.
@@ -113,7 +117,20 @@ class DocumentCache:
 
     def document(self, text: str) -> DocumentNode:
         """Return a document, whatever its variables may be. Raises GraphQLError."""
-        return self._entry(text).document
+        return self._parsed(self._entry(text))
+
+    def operation_type(self, data: Mapping[str, Any]) -> OperationType | None:
+        """Return the type of an operation, None where its document does not tell.
+
+        It does not parse the document, which may not be well-formed. Raises GraphQLError.
+        """
+        name = data.get("operationName")
+        kinds = [
+            operation.kind
+            for operation in self._entry(data["query"]).outline.operations
+            if name is None or operation.name == name
+        ]
+        return OperationType(kinds[0]) if len(kinds) == 1 else None
 
     def validate(
         self,
@@ -173,17 +190,15 @@ class DocumentCache:
             )
         Limit.DOCUMENT_TOO_LARGE.check(self._settings, _size(text))
         try:
-            entry = self._read(text)
+            entry = self._measured(text)
         except GraphQLError as error:
-            self._refused[text] = error.with_traceback(None)
-            if len(self._refused) > MAX_REFUSED:
-                self._refused.popitem(last=False)
+            self._refuse(text, error)
             raise
         if len(text) <= self._settings.document_cache:
-            self._keep(text, entry)
+            self._keep(entry)
         return entry
 
-    def _read(self, text: str) -> _Entry:
+    def _measured(self, text: str) -> _Entry:
         tokens = tokens_of(text)
         Limit.TOO_MANY_TOKENS.check(self._settings, len(tokens))
         try:
@@ -198,10 +213,28 @@ class DocumentCache:
             for operation in outline.operations:
                 cost = self._costs.of(outline, order, operation, {})
                 Limit.TOO_COSTLY.check(self._settings, cost)
-        document = parse(text)
-        if document.token_count != len(tokens):
-            raise GraphQLError("This document cannot be measured")
-        return _Entry(document, outline, order, is_paged_by_variables)
+        return _Entry(text, len(tokens), outline, order, is_paged_by_variables)
+
+    def _parsed(self, entry: _Entry) -> DocumentNode:
+        """Return the document of what has been measured: parsing takes ten times as long."""
+        if entry.document is None:
+            try:
+                document = parse(entry.text)
+                if document.token_count != entry.tokens:
+                    raise GraphQLError("This document cannot be measured")
+            except GraphQLError as error:
+                self._forget(entry)
+                self._refuse(entry.text, error)
+                raise
+            entry.document = document
+            if self._by_text.get(entry.text) is entry:
+                self._by_document[id(document)] = entry
+        return entry.document
+
+    def _refuse(self, text: str, error: GraphQLError) -> None:
+        self._refused[text] = error.with_traceback(None)
+        if len(self._refused) > MAX_REFUSED:
+            self._refused.popitem(last=False)
 
     def _check_pages(self, entry: _Entry, variables: Mapping[str, Any], name: str | None) -> None:
         for operation in entry.outline.operations:
@@ -214,13 +247,17 @@ class DocumentCache:
                 cost = self._costs.of(entry.outline, entry.order, operation, variables)
                 Limit.TOO_COSTLY.check(self._settings, cost)
 
-    def _keep(self, text: str, entry: _Entry) -> None:
-        self._by_text[text] = self._by_document[id(entry.document)] = entry
-        self._characters += len(text)
+    def _keep(self, entry: _Entry) -> None:
+        self._by_text[entry.text] = entry
+        self._characters += len(entry.text)
         while self._characters > self._settings.document_cache:
-            oldest, pushed_out = self._by_text.popitem(last=False)
-            del self._by_document[id(pushed_out.document)]
-            self._characters -= len(oldest)
+            self._forget(next(iter(self._by_text.values())))
+
+    def _forget(self, entry: _Entry) -> None:
+        if self._by_text.get(entry.text) is entry:
+            del self._by_text[entry.text]
+            self._by_document.pop(id(entry.document), None)
+            self._characters -= len(entry.text)
 
 
 class _Unresolved(str):

@@ -39,9 +39,8 @@ def operation_type(parser: QueryParser | None, data: dict[str, Any]) -> Operatio
     """Return the type of an operation, None where its document does not tell."""
     try:
         if isinstance(parser, DocumentCache):
-            document = parser.document(data["query"])
-        else:
-            document = parse_query(None, parser, data)
+            return parser.operation_type(data)
+        document = parse_query(None, parser, data)
     except GraphQLError:
         return None  # executing says what is wrong
     operation = get_operation_ast(document, data.get("operationName"))

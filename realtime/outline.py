@@ -28,6 +28,7 @@ _TOKENS = re.compile(
 )
 _NAME = re.compile(r"[_A-Za-z]")
 _INT = re.compile(r"-?[0-9]+$")
+_END = "\0"
 _DIGITS = 12
 """Of a number; the rest changes nothing, and numbers of thousands of digits take time."""
 
@@ -107,7 +108,7 @@ class _Reader:
     """Reads from front to end, without recursion: documents may be nested deeply."""
 
     def __init__(self, tokens: list[str]) -> None:
-        self._tokens = tokens
+        self._tokens = [*tokens, _END]
         self._position = 0
         self._longest_list = self._nesting = 0
         self._page_sizes: list[PageSize] = []
@@ -115,7 +116,7 @@ class _Reader:
     def document(self) -> Outline:
         operations: list[Definition] = []
         fragments: dict[str, Definition] = {}
-        while self._position < len(self._tokens):
+        while self._peek() != _END:
             definition = self._definition()
             if definition.kind == "fragment":
                 fragments[definition.name or ""] = definition
@@ -145,6 +146,7 @@ class _Reader:
         return definition
 
     def _selections(self, definition: Definition) -> None:
+        tokens = self._tokens
         open_: list[tuple[list[Field | Spread], str | None, int, bool]] = [
             (definition.selections, None, 0, False)
         ]
@@ -168,21 +170,22 @@ class _Reader:
                 self._expect("{")
                 open_.append((selections, on, depth, introspects))
             else:
-                if self._peek() == ":":
+                if tokens[self._position] == ":":
                     self._next()
                     lexeme = self._next()
                     definition.aliases += 1
                 selection = Field(lexeme, on)
                 selections.append(selection)
-                if self._peek() == "(":
+                if tokens[self._position] == "(":
                     selection.sizes = self._arguments()
-                self._directives(definition)
+                if tokens[self._position] == "@":
+                    self._directives(definition)
                 introspects = introspects or lexeme in INTROSPECTION
                 if depth == 0:
                     definition.root_fields += 1
-                if not introspects:
-                    definition.depth = max(definition.depth, depth + 1)
-                if self._peek() == "{":
+                if not introspects and depth >= definition.depth:
+                    definition.depth = depth + 1
+                if tokens[self._position] == "{":
                     self._next()
                     open_.append((selection.selections, None, depth + 1, introspects))
 
@@ -247,7 +250,7 @@ class _Reader:
                 return
 
     def _peek(self) -> str:
-        return self._tokens[self._position] if self._position < len(self._tokens) else "\0"
+        return self._tokens[self._position]
 
     def _next(self) -> str:
         token = self._tokens[self._position]

@@ -15,6 +15,7 @@ from pathlib import PurePath
 from time import perf_counter, thread_time
 from typing import Any
 
+from benchmarks.in_process import post
 from benchmarks.ours import seed  # noqa: F401  (fills the database)
 from benchmarks.tables import number, table
 from benchmarks.workloads.http import OPERATIONS
@@ -24,34 +25,10 @@ from realtime import database
 REQUESTS = 1_000
 
 _BODY = json.dumps({"query": OPERATIONS["createMessage"]}).encode()
-_SCOPE = {
-    "type": "http",
-    "asgi": {"version": "3.0"},
-    "http_version": "1.1",
-    "method": "POST",
-    "scheme": "http",
-    "path": "/graphql/",
-    "raw_path": b"/graphql/",
-    "root_path": "",
-    "query_string": b"",
-    "headers": [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")],
-    "client": ("127.0.0.1", 1),
-    "server": ("127.0.0.1", 80),
-}
-
-
-async def _receive() -> dict[str, Any]:
-    return {"type": "http.request", "body": _BODY}
 
 
 async def _request() -> None:
-    answer = b""
-
-    async def send(message: Any) -> None:
-        nonlocal answer
-        answer += message.get("body", b"")
-
-    await application({**_SCOPE}, _receive, send)
+    answer = await post(application, _BODY)
     if b'"success":true' not in answer:
         raise RuntimeError(answer.decode())
 

@@ -1,7 +1,7 @@
 """The benchmarks run; what they measure is for `make bench`."""
 
 from benchmarks.catalogue import chosen
-from benchmarks.workloads import stalls
+from benchmarks.workloads import limits, stalls
 from benchmarks.workloads.fanout import Pace, measure, report
 
 
@@ -18,3 +18,12 @@ def test_stalls_are_measured() -> None:
     measured = stalls.measure(ours, 20, rounds=1)
     assert set(measured.longest) == {"all subscribe", "an event", "a broadcast", "all leave"}
     assert "an event" in stalls.report([measured], "Stalls")
+
+
+def test_the_limits_bound_what_an_operation_costs() -> None:
+    """docs/security.md says so."""
+    [ours] = chosen(["ours"])
+    figures = limits.measure(ours)
+    assert 0 < max(figures["accepted"].values()) <= 0.25
+    assert 0 < max(figures["rejected"].values()) <= 0.01
+    assert "1 MB of variables" in limits.report(figures["rejected"], "What they reject")

@@ -7,10 +7,14 @@ import pytest
 from graphql import DocumentNode, GraphQLError, GraphQLSchema, build_schema, specified_rules
 
 from realtime import documents
+from realtime.asgi import graphql_app
 from realtime.conf import Settings
 from realtime.documents import DocumentCache
+from tests.realtime.every_transport import STREAMING, TRANSPORTS
 
-SCHEMA = build_schema("type Query { a: Int  e(of: E): Int } enum E { RED }")
+SCHEMA = build_schema(
+    "type Query { a: Int  e(of: E): Int } type Subscription { e(of: E): Int } enum E { RED }"
+)
 
 
 def cache(*, characters: int = 100, **options: Any) -> DocumentCache:
@@ -117,3 +121,18 @@ class TestSuggestions:
     def test_are_a_choice(self) -> None:
         [error] = validated(cache(suggestions=True), "{ b }")
         assert error == "Cannot query field 'b' on type 'Query'. Did you mean 'a' or 'e'?"
+
+    @pytest.mark.parametrize(
+        ("kind", "transport"),
+        [
+            *(("query", transport) for transport in TRANSPORTS),
+            *(("subscription", transport) for transport in STREAMING),
+        ],
+    )
+    async def test_are_off_for_variables(self, kind: str, transport: str) -> None:
+        query = f"{kind} ($of: E) {{ e(of: $of) }}"
+        payload = {"query": query, "variables": {"of": "REED"}}
+        result = await TRANSPORTS[transport](graphql_app(SCHEMA), payload)
+        [error] = result["errors"]
+        assert "REED" in error["message"]
+        assert "Did you mean" not in error["message"]
