@@ -85,3 +85,6 @@ def resolve_email(user: User, info: Info) -> str | None:
 
 
 bindables = (query, mutation, user, login_result, logout_result)
+
+costs = {"Mutation.login": 2_000, "Mutation.createUser": 2_000, "Mutation.changePassword": 2_500}
+"""Of what hashes passwords: one of them a request is all that the limit of cost admits."""

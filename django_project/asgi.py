@@ -17,6 +17,7 @@ from django.urls import re_path  # noqa: E402
 from starlette.middleware.cors import CORSMiddleware  # noqa: E402
 from starlette.types import ASGIApp  # noqa: E402
 
+import accounts.resolvers  # noqa: E402
 from django_project.explorer import GraphiQL  # noqa: E402
 from django_project.headers import GRAPHIQL, SecurityHeaders  # noqa: E402
 from django_project.hosts import AllowedHosts  # noqa: E402
@@ -44,9 +45,11 @@ graphql: ASGIApp = ViewerMiddleware(
     graphql_app(
         schema,
         allowed_origins=settings.CORS_ALLOWED_ORIGINS,
+        costs=accounts.resolvers.costs,
         debug=settings.DEBUG,
         explorer=GraphiQL() if settings.CLEW_GRAPHIQL else ExplorerHttp405(),
         introspection=settings.CLEW_INTROSPECTION,
+        suggestions=settings.CLEW_INTROSPECTION,
     )
 )
 if settings.CLEW_GRAPHIQL:

@@ -62,7 +62,7 @@ try:
         validate=validate.Regexp(r"[\w.~+/-]*=*$", error="Give letters, digits and -._~+/ alone"),
     )
     """What the reader of /metrics must bear; without it there are no metrics."""
-    REALTIME = {
+    REALTIME: dict[str, object] = {
         name: read(f"CLEW_{name}", default, validate=validate.Range(min=0))
         for name, read, default in (
             ("OPERATION_RATE", env.float, 50),

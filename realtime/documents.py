@@ -34,7 +34,7 @@ from realtime.outline import NoOutlineError, Outline, outline_of, tokens_of
 from realtime.protocols.operation import document_hash
 from realtime.trusted import TrustedDocuments
 
-MAX_ERRORS = 20
+MAX_ERRORS = 5
 """Errors of validation that a client learns of."""
 
 MAX_REFUSED = 32
