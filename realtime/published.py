@@ -157,15 +157,25 @@ class Published(models.Model):
         """Return what the object's events bear in `data`: small and JSON; by default nothing."""
         return {}
 
+    def facts_since(self, before: Self) -> dict[str, Any]:
+        """Return the facts of a change from what the object was before, itself if it is new.
+
+        By default `facts()`: what it was does not matter.
+        """
+        return self.facts()
+
 
 CREATED, UPDATED, DELETED = Event.Kind.CREATED, Event.Kind.UPDATED, Event.Kind.DELETED
 
 
 def _changes(kind: Event.Kind, *versions: Published | None) -> list[Change]:
-    """Return the changes of one object on the topics of all its versions, with the last's facts."""
+    """Return the changes of one object on the topics of all its versions, with the last's facts.
+
+    The versions are those before and after.
+    """
     present = [version for version in versions if version is not None]
     names = {name for version in present for name in version.topics()}
-    facts = present[-1].facts()
+    facts = present[-1].facts_since(present[0])
     return [Change(name, kind, str(present[0].pk), facts) for name in sorted(names)]
 
 
