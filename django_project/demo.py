@@ -3,6 +3,7 @@
 from secrets import token_urlsafe
 
 from accounts.models import User
+from messaging.models import Membership, Room
 from messaging.services import send_message, write_in_room
 from orders.models import Order
 from realtime.publishing import transactional
@@ -12,7 +13,7 @@ PASSWORD = "pass"  # noqa: S105  (of the two demo users; the admin's is random)
 
 @transactional
 def load_demo() -> str | None:
-    """Load users, messages, a room and orders; return the admin's password.
+    """Load users, messages, rooms and orders; return the admin's password.
 
     Does nothing and returns None where there are users already.
     """
@@ -28,6 +29,9 @@ def load_demo() -> str | None:
     send_message(sender_id=str(two.pk), recipient_id=str(one.pk), content="It left this morning.")
     write_in_room(sender=one, room="kittens", text="Who has seen my ball of thread?")
     write_in_room(sender=two, room="kittens", text="It rolled under the sofa.")
+    loft = Room.objects.create(name="loft", is_public=False)
+    Membership.objects.bulk_create(Membership(room=loft, user=user) for user in (one, two))
+    write_in_room(sender=one, room=loft.name, text="Nobody else reads this.")
     for user, description, state in (
         (one, "Red thread, 100 m", Order.State.PAID),
         (two, "Two balls of wool", Order.State.UNPAID),

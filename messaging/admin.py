@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.text import Truncator
 
-from messaging.models import Message, Room, RoomMessage
+from messaging.models import Membership, Message, Room, RoomMessage
 
 
 @admin.register(Message)
@@ -24,12 +24,22 @@ class MessageAdmin(admin.ModelAdmin):
         return Truncator(message.content).chars(80)
 
 
+class MembershipInline(admin.TabularInline):
+    """Who is in a room."""
+
+    model = Membership
+    autocomplete_fields = ("user",)
+    extra = 1
+
+
 @admin.register(Room)
 class RoomAdmin(admin.ModelAdmin):
-    """Rooms."""
+    """Rooms and their members; who loses a right here gets nothing more."""
 
-    list_display = ("name", "created_at")
+    list_display = ("name", "is_public", "created_at")
+    list_filter = ("is_public",)
     search_fields = ("name",)
+    inlines = (MembershipInline,)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Room | None = None) -> tuple[str, ...]:
         """Keep the name of a room that exists: its messages and its topic refer to it."""

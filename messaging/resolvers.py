@@ -19,34 +19,34 @@ chat_message.set_alias("chatroom", "room_id")
 
 
 @query.field("messages")
-async def resolve_messages(_: Any, info: Info, user_id: str) -> dict[str, Any]:
+async def resolve_messages(_: Any, info: Info, user_id: str, **page: Any) -> dict[str, Any]:
     try:
-        return {"success": True, **await in_database(selectors.inbox_snapshot)(user_id)}
+        snapshot = await in_database(selectors.inbox_snapshot)(viewer(info), user_id, **page)
     except ValidationError as error:
         return {"success": False, "errors": error.messages}
+    return {"success": True, **snapshot}
 
 
 @query.field("history")
-async def resolve_history(_: Any, info: Info, chatroom: str) -> list[RoomMessage]:
-    return await in_database(selectors.room_messages)(chatroom)
+async def resolve_history(_: Any, info: Info, chatroom: str, **page: Any) -> list[RoomMessage]:
+    try:
+        return await in_database(selectors.room_messages)(viewer(info), chatroom, **page)
+    except ValidationError as error:
+        raise bad_input(error) from None
 
 
 @query.field("roomMessages")
-async def resolve_room_messages(_: Any, info: Info, chatroom: str) -> dict[str, Any]:
+async def resolve_room_messages(_: Any, info: Info, chatroom: str, **page: Any) -> dict[str, Any]:
     try:
-        return await in_database(selectors.room_snapshot)(chatroom)
+        return await in_database(selectors.room_snapshot)(viewer(info), chatroom, **page)
     except ValidationError as error:
         raise bad_input(error) from None
 
 
 @mutation.field("createMessage")
-async def resolve_create_message(
-    _: Any, info: Info, sender_id: str, recipient_id: str, content: str
-) -> dict[str, Any]:
+async def resolve_create_message(_: Any, info: Info, **message: str) -> dict[str, Any]:
     try:
-        sent = await in_database(services.send_message)(
-            sender_id=sender_id, recipient_id=recipient_id, content=content
-        )
+        sent = await in_database(services.send_message_as)(viewer(info), **message)
     except ValidationError as error:
         return {"success": False, "errors": error.messages}
     return {"success": True, "message": sent}

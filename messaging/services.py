@@ -6,10 +6,19 @@ from accounts.inputs import is_storable
 from accounts.models import User
 from accounts.selectors import known_ids
 from messaging.models import Message, Room, RoomMessage
+from messaging.rights import check_room_writer, check_sender
 from realtime.publishing import transactional
 
 LONGEST = 10_000
 """Characters of a message."""
+
+
+def send_message_as(
+    asker: User | None, *, sender_id: str, recipient_id: str, content: str
+) -> Message:
+    """Send a direct message for who may send as the sender. Raises ValidationError."""
+    check_sender(asker, sender_id)
+    return send_message(sender_id=sender_id, recipient_id=recipient_id, content=content)
 
 
 @transactional
@@ -31,9 +40,13 @@ def send_message(*, sender_id: str, recipient_id: str, content: str) -> Message:
 
 @transactional
 def write_in_room(*, sender: User | None, room: str, text: str) -> RoomMessage:
-    """Write in a room, which is made by the first who writes to it. Raises ValidationError."""
+    """Write in a room, which is made by the first who writes to it. Raises ValidationError.
+
+    The sender must be one who may write there.
+    """
     if errors := _faults(text, room):
         raise ValidationError(errors)
+    check_room_writer(sender, room)
     place = Room.objects.filter(name=room).first()
     if place is None:
         Room(name=room).clean_fields()

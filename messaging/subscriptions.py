@@ -5,19 +5,24 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from accounts.inputs import bad_input
-from accounts.viewer import Info
+from accounts.viewer import Info, viewer
 from messaging import selectors
 from messaging.models import Message, RoomMessage
-from messaging.topics import ANNOUNCEMENTS, inbox_topic, room_topic
+from messaging.topics import ANNOUNCEMENTS
 from realtime.live import Kind, LiveSubscriptionType, everyone
 
 subscription = LiveSubscriptionType()
 
 
-@subscription.topics("messages", kinds=[Kind.CREATED], share=everyone)
+def is_elsewhere(message: Message, info: Info, user_id: str) -> bool:
+    """Tell whether a message is no longer addressed to the user."""
+    return str(message.recipient_id) != user_id
+
+
+@subscription.topics("messages", kinds=[Kind.CREATED], share=everyone, skip=is_elsewhere)
 def message_topics(_: Any, info: Info, user_id: str) -> str:
     try:
-        return inbox_topic(selectors.known_user(user_id))
+        return selectors.followed_inbox(viewer(info), user_id)
     except ValidationError as error:
         raise bad_input(error) from None
 
@@ -30,10 +35,17 @@ def resolve_message(message: Message, info: Info, **_: Any) -> Message:
     return message
 
 
-@subscription.topics("onNewChatMessage", kinds=[Kind.CREATED], share=everyone)
-async def room_topics(_: Any, info: Info, chatroom: str) -> str:
+def is_in_another_room(message: RoomMessage, info: Info, chatroom: str) -> bool:
+    """Tell whether a message is no longer in the room."""
+    return message.room_id != chatroom
+
+
+@subscription.topics(
+    "onNewChatMessage", kinds=[Kind.CREATED], share=everyone, skip=is_in_another_room
+)
+def room_topics(_: Any, info: Info, chatroom: str) -> str:
     try:
-        return room_topic(selectors.possible_room(chatroom))
+        return selectors.followed_room(viewer(info), chatroom)
     except ValidationError as error:
         raise bad_input(error) from None
 

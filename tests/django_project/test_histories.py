@@ -5,6 +5,7 @@ from contextlib import suppress
 from itertools import count
 from typing import Any
 
+import pytest
 from django.core import serializers
 from django.db import transaction
 from django.test import Client
@@ -30,6 +31,12 @@ NEW_MESSAGES = f"""subscription ($id: ID!, $after: String) {{
     messages(userId: $id, after: $after) {{ {MESSAGE} }} }}"""
 
 Write = Callable[[int], object]
+
+
+@pytest.fixture(autouse=True)
+def _all_on_one_page(settings: Any) -> None:
+    """The histories follow on each other: their objects come to hundreds."""
+    settings.REALTIME = {**settings.REALTIME, "MAX_PAGE_SIZE": 1_000}
 
 
 class UndoneError(Exception):

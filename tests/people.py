@@ -1,0 +1,44 @@
+"""People with rights and sessions, for the tests of who may what."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from accounts.models import User
+from realtime.testing import GraphQLClient
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Person:
+    """A user, and the headers of the user's browser on a page of ours."""
+
+    user: User
+    headers: dict[str, str]
+
+    @property
+    def id(self) -> str:
+        return str(self.user.pk)
+
+    def client(self, **options: Any) -> GraphQLClient:
+        """Return a client that connects with the session's cookie."""
+        return GraphQLClient(headers=self.headers, **options)
+
+
+def person(name: str, *permissions: str, **fields: Any) -> Person:
+    """Make a user who is logged in; with permissions (`app.action_model`), one of the staff."""
+    fields = {"is_staff": bool(permissions), **fields}
+    user = User.objects.create_user(name, f"{name}@example.org", **fields)
+    for permission in permissions:
+        app, _, codename = permission.partition(".")
+        found = Permission.objects.get(content_type__app_label=app, codename=codename)
+        user.user_permissions.add(found)
+    browser = Client()
+    browser.force_login(user)
+    session = browser.cookies[settings.SESSION_COOKIE_NAME].value
+    cookie = f"{settings.SESSION_COOKIE_NAME}={session}"
+    return Person(user, {"host": HOST, "origin": f"http://{HOST}", "cookie": cookie})
