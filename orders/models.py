@@ -18,13 +18,19 @@ class Order(Published):
         PAID = "PAID"
         UNPAID = "UNPAID"
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="orders")
-    date = models.DateTimeField(default=timezone.now, db_index=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="orders", db_index=False
+    )
+    date = models.DateTimeField(default=timezone.now)
     state = models.CharField(max_length=8, choices=State, default=State.UNPAID)
     description = models.CharField(max_length=200, blank=True)
 
     class Meta:
         ordering = ("-date", "-pk")
+        indexes = (
+            models.Index(fields=["-date", "-id"]),
+            models.Index(fields=["user", "-date", "-id"]),
+        )
 
     def __str__(self) -> str:
         return f"Order {self.pk} ({self.state})"

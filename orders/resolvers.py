@@ -3,9 +3,11 @@
 from typing import Any
 
 from ariadne import ObjectType, QueryType
+from django.core.exceptions import ValidationError
 
+from accounts.inputs import bad_input
 from accounts.models import User
-from accounts.viewer import Info
+from accounts.viewer import Info, viewer
 from orders import selectors
 from orders.models import Order
 from realtime.database import in_database
@@ -15,13 +17,19 @@ order = ObjectType("Order")
 
 
 @query.field("getOrders")
-async def resolve_orders(_: Any, info: Info) -> list[Order]:
-    return await in_database(selectors.orders)()
+async def resolve_orders(_: Any, info: Info, **page: Any) -> list[Order]:
+    try:
+        return await in_database(selectors.orders)(viewer(info), **page)
+    except ValidationError as error:
+        raise bad_input(error) from None
 
 
 @query.field("orders")
-async def resolve_orders_snapshot(_: Any, info: Info) -> dict[str, Any]:
-    return await in_database(selectors.orders_snapshot)()
+async def resolve_orders_snapshot(_: Any, info: Info, **page: Any) -> dict[str, Any]:
+    try:
+        return await in_database(selectors.orders_snapshot)(viewer(info), **page)
+    except ValidationError as error:
+        raise bad_input(error) from None
 
 
 @order.field("user")

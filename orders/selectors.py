@@ -1,37 +1,83 @@
-"""Reads of orders."""
+"""Reads of orders, of those that `asker` may read: None is nobody in particular."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
+
 from accounts.inputs import parse_id
 from accounts.models import User
+from accounts.pages import page_edge, page_size
+from accounts.rights import forbidden
 from orders.models import Order
-from orders.topics import ALL_ORDERS
+from orders.rights import may_read_all
+from orders.topics import ALL_ORDERS, order_topic, user_orders_topic
 from realtime import log
 from realtime.models import Event
 
 
-def orders() -> list[Order]:
-    """Return all orders with their users, newest first."""
-    return list(Order.objects.select_related("user"))
+def _readable(asker: User | None) -> QuerySet[Order]:
+    orders = Order.objects.select_related("user")
+    return orders if may_read_all(asker) else orders.filter(user=asker)
 
 
-def orders_snapshot() -> dict[str, Any]:
-    """Return all orders, and the cursor to follow them from."""
-    cursor = log.snapshot([ALL_ORDERS])
-    return {"cursor": cursor, "orders": orders()}
+def orders(
+    asker: User | None, *, first: int | None = None, after: str | None = None
+) -> list[Order]:
+    """Return a page of orders with their users, newest first. Raises ValidationError."""
+    size, edge = page_size(first), page_edge(after)
+    readable = _readable(asker)
+    if edge is None:
+        return list(readable[:size])
+    date = readable.filter(pk=edge).values_list("date", flat=True).first()
+    if date is None:
+        raise ValidationError(f"There is no order {edge}")
+    # The first condition is that of the index.
+    older = readable.filter(Q(date__lte=date), Q(date__lt=date) | Q(pk__lt=edge))
+    return list(older[:size])
 
 
-def newest_order() -> Order | None:
+def orders_snapshot(
+    asker: User | None, *, first: int | None = None, after: str | None = None
+) -> dict[str, Any]:
+    """Return a page of orders, and the cursor to follow them from. Raises ValidationError."""
+    cursor = log.snapshot([followed_orders(asker)])
+    return {"cursor": cursor, "orders": orders(asker, first=first, after=after)}
+
+
+def followed_orders(asker: User | None) -> str:
+    """Return the topic of all orders that somebody may read."""
+    if may_read_all(asker):
+        return ALL_ORDERS
+    if asker is None:
+        raise forbidden("Nobody in particular has no orders.")
+    return user_orders_topic(asker.pk)
+
+
+def followed_order(asker: User | None, id: str) -> str:
+    """Return the topic of one order. Raises ValidationError.
+
+    Who may not read all orders does not learn whether there is another's.
+    """
+    pk = parse_id(id)
+    if pk is not None and _readable(asker).filter(pk=pk).exists():
+        return order_topic(pk)
+    if may_read_all(asker):
+        raise ValidationError(f"There is no order {id:.40}")
+    raise forbidden("This is not your order.")
+
+
+def newest_order(asker: User | None) -> Order | None:
     """Return the newest order with its user."""
-    return Order.objects.select_related("user").first()
+    return _readable(asker).first()
 
 
-def order(id: str) -> Order | None:
+def order(asker: User | None, id: str) -> Order | None:
     """Return the order of this id with its user."""
     pk = parse_id(id)
-    return None if pk is None else Order.objects.select_related("user").filter(pk=pk).first()
+    return None if pk is None else _readable(asker).filter(pk=pk).first()
 
 
 def orders_by_id(ids: Iterable[str]) -> dict[int, Order]:

@@ -1,30 +1,46 @@
 """The GraphQL of orders: subscriptions."""
 
+from collections.abc import Hashable
 from typing import Any
 
-from graphql import GraphQLError
+from django.conf import settings
+from django.core.exceptions import ValidationError
 
-from accounts.viewer import Info
-from orders import selectors
+from accounts.inputs import bad_input
+from accounts.viewer import Info, viewer
+from orders import rights, selectors
 from orders.models import Order
-from orders.topics import ALL_ORDERS, order_topic
-from realtime.live import LiveSubscriptionType, everyone
+from realtime.live import LiveSubscriptionType
 
 subscription = LiveSubscriptionType()
 
 
 def first_order(_: Any, info: Info, id: str | None = None) -> Order | None:
     """Return what a subscriber gets at once: the order asked for, or the newest."""
-    return selectors.newest_order() if id is None else selectors.order(id)
+    asker = viewer(info)
+    return selectors.newest_order(asker) if id is None else selectors.order(asker, id)
 
 
-@subscription.topics("getOrder", initial=first_order, share=everyone)
+def same_view(_: Any, info: Info, id: str | None = None) -> Hashable | None:
+    """Share results among those who are shown the same of orders."""
+    # First what costs least: it is asked for each delivery.
+    return rights.ALL if settings.CLEW_DEMO else rights.view_of(viewer(info))
+
+
+def is_anothers(order: Order, info: Info, id: str | None = None) -> bool:
+    """Tell whether an order has gone over to another user, and is not this one's to read."""
+    return not (settings.CLEW_DEMO or rights.may_read(viewer(info), order))
+
+
+@subscription.topics("getOrder", initial=first_order, share=same_view, skip=is_anothers)
 def order_topics(_: Any, info: Info, id: str | None = None) -> str:
+    asker = viewer(info)
     if id is None:
-        return ALL_ORDERS
-    if (order := selectors.order(id)) is None:
-        raise GraphQLError(f"There is no order {id:.40}", extensions={"code": "BAD_USER_INPUT"})
-    return order_topic(order.pk)
+        return selectors.followed_orders(asker)
+    try:
+        return selectors.followed_order(asker, id)
+    except ValidationError as error:
+        raise bad_input(error) from None
 
 
 subscription.load("getOrder")(selectors.orders_by_id)

@@ -5,10 +5,11 @@ from django_project.settings import REALTIME
 
 ASGI_APPLICATION = "benchmarks.ours.app.application"
 
-# Of thousands of clients at one address.
+# Of thousands of clients at one address, who list all orders, as those of the peers do.
 REALTIME = {
     **REALTIME,
     "MAX_ANONYMOUS_CONNECTIONS": 1_000_000,
+    "MAX_PAGE_SIZE": 1_000,
     "MESSAGE_RATE": 0,
     "OPERATION_RATE": 0,
 }
