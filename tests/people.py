@@ -11,6 +11,7 @@ from accounts.models import User
 from realtime.testing import GraphQLClient
 
 HOST = "127.0.0.1"
+PASSWORD = "pass"
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,10 @@ class Person:
     def id(self) -> str:
         return str(self.user.pk)
 
+    @property
+    def token(self) -> str:
+        return self.headers["cookie"].partition("=")[2]
+
     def client(self, **options: Any) -> GraphQLClient:
         """Return a client that connects with the session's cookie."""
         return GraphQLClient(headers=self.headers, **options)
@@ -32,11 +37,16 @@ class Person:
 def person(name: str, *permissions: str, **fields: Any) -> Person:
     """Make a user who is logged in; with permissions (`app.action_model`), one of the staff."""
     fields = {"is_staff": bool(permissions), **fields}
-    user = User.objects.create_user(name, f"{name}@example.org", **fields)
+    user = User.objects.create_user(name, f"{name}@example.org", PASSWORD, **fields)
     for permission in permissions:
         app, _, codename = permission.partition(".")
         found = Permission.objects.get(content_type__app_label=app, codename=codename)
         user.user_permissions.add(found)
+    return logged_in(user)
+
+
+def logged_in(user: User) -> Person:
+    """Begin a session of a user."""
     browser = Client()
     browser.force_login(user)
     session = browser.cookies[settings.SESSION_COOKIE_NAME].value
