@@ -153,8 +153,9 @@ class LiveSubscriptionType(SubscriptionType):
         Subscribers to the same operation with the same variables share one execution an
         event if `share(root, info, **arguments)` returns the same for them: `everyone`,
         `same_user` (the default), a function of your own, which must not read the database
-        and may return None, or None for no sharing. What resolvers learn of the asker
-        beyond that, they must not use.
+        and may return None, or None for no sharing. It is asked again when the rights of the
+        asker have changed, if not before. What resolvers learn of the asker beyond that, they
+        must not use.
         """
 
         def register(function: F) -> F:

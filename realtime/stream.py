@@ -201,8 +201,8 @@ class LiveResults(Stream):
     """Those of a live field: executed and encoded once for all whose results are the same."""
 
     __slots__ = (
-        *("_executor", "_has_one_cursor", "_key", "_member", "_operation", "_sink", "_skip"),
-        "_values",
+        *("_executor", "_generation", "_has_one_cursor", "_key", "_member", "_operation"),
+        *("_sink", "_skip", "_values"),
     )
 
     def __init__(
@@ -221,9 +221,11 @@ class LiveResults(Stream):
         member = self._member
         self._has_one_cursor = len(member.topics) == 1 and member.cursor is not None
         self._operation = _operations.setdefault((operation, self._has_one_cursor), _Operation())
-        # Constant for most: what takes thousands of deliveries in a row need not ask again.
+        # What takes thousands of deliveries in a row need not ask again for what is constant,
+        # or is so for as long as the viewer's rights are.
         scope = values.scope
         self._key = (self._operation, scope()) if scope is sharing.to_everyone else None
+        self._generation: int | None = None
         self._skip = values.skips if values.may_skip else None
         self._sink: Sink | None = None
 
@@ -294,7 +296,7 @@ class LiveResults(Stream):
     def take(self, shared: Shared) -> bool:
         """Send the result of what the reader waits for, if others have made it."""
         try:
-            result = shared.results.get(self._key or (self._operation, self._values.scope()))
+            result = shared.results.get(self._shared_key())
             if result is None:
                 return False
             if self._skip is not None and self._skip(shared.value):
@@ -306,6 +308,15 @@ class LiveResults(Stream):
         if unfinished is not None:
             self._member.finish(unfinished)
         return True
+
+    def _shared_key(self) -> Hashable:
+        """Return where others put the results that are the same as this subscriber's."""
+        key, viewer = self._key, self._viewer
+        if key is None or (viewer is not None and viewer.generation != self._generation):
+            key = self._operation, self._values.scope()
+            if viewer is not None:
+                self._key, self._generation = key, viewer.generation
+        return key
 
     async def _execute(self, shared: Shared) -> str:
         await tasks.turn()
