@@ -14,12 +14,7 @@ from realtime.live import Kind, LiveSubscriptionType, everyone
 subscription = LiveSubscriptionType()
 
 
-def is_elsewhere(message: Message, info: Info, user_id: str) -> bool:
-    """Tell whether a message is no longer addressed to the user."""
-    return str(message.recipient_id) != user_id
-
-
-@subscription.topics("messages", kinds=[Kind.CREATED], share=everyone, skip=is_elsewhere)
+@subscription.topics("messages", kinds=[Kind.CREATED], share=everyone, hide_moved=True)
 def message_topics(_: Any, info: Info, user_id: str) -> str:
     try:
         return selectors.followed_inbox(viewer(info), user_id)
@@ -35,14 +30,7 @@ def resolve_message(message: Message, info: Info, **_: Any) -> Message:
     return message
 
 
-def is_in_another_room(message: RoomMessage, info: Info, chatroom: str) -> bool:
-    """Tell whether a message is no longer in the room."""
-    return message.room_id != chatroom
-
-
-@subscription.topics(
-    "onNewChatMessage", kinds=[Kind.CREATED], share=everyone, skip=is_in_another_room
-)
+@subscription.topics("onNewChatMessage", kinds=[Kind.CREATED], share=everyone, hide_moved=True)
 def room_topics(_: Any, info: Info, chatroom: str) -> str:
     try:
         return selectors.followed_room(viewer(info), chatroom)

@@ -6,9 +6,6 @@ from accounts.models import User
 from accounts.rights import is_self, may_all
 from orders.models import Order
 
-ALL = "all"
-"""The view of those who are shown all of an order."""
-
 
 def may_read_all(asker: User | None) -> bool:
     """Tell whether somebody may read everyone's orders."""
@@ -26,5 +23,5 @@ def view_of(asker: User | None) -> Hashable | None:
     Of a user the email is shown to that user, and to who may view users.
     """
     if may_read_all(asker) and may_all(asker, "accounts.view_user"):
-        return ALL
+        return "all"
     return asker and asker.pk

@@ -57,6 +57,7 @@ class LiveField:
         coalesce: bool,
         share: Scope | None,
         skip: Callable[..., bool] | None,
+        hide_moved: bool,
     ) -> None:
         self.coalesces = coalesce
         self._topics = topics
@@ -64,6 +65,7 @@ class LiveField:
         self._initial = initial
         self._share = share
         self._skip = skip
+        self._hides_moved = hide_moved
         self.load: Callable[[list[str]], Mapping[Any, Any]] | None = None
         self.gone: Callable[[list[Event]], Mapping[Any, Any]] | None = None
 
@@ -93,7 +95,8 @@ class LiveField:
     def values(self, events: Sequence[Event]) -> list[Shown]:
         """Load what the field shows of a batch of events, in one read for all objects.
 
-        An object that is no longer there is shown as `gone` has it, else not at all.
+        An object that is no longer there is shown as `gone` has it, else not at all; one that
+        has moved to another topic perhaps not, either.
         """
         shown = [event for event in events if event.kind in self._kinds]
         ids = {event.object_id for event in shown if event.kind != Kind.DELETED}
@@ -106,6 +109,7 @@ class LiveField:
             (event, value)
             for event in shown
             if (value := _value(event, present, absent)) is not None
+            and not (self._hides_moved and event.topic_id not in value.topics())
         ]
 
 
@@ -138,6 +142,7 @@ class LiveSubscriptionType(SubscriptionType):
         coalesce: bool = False,
         share: Scope | None = same_user,
         skip: Callable[..., bool] | None = None,
+        hide_moved: bool = False,
     ) -> Callable[[F], F]:
         """Register what authorises a subscriber to a field and names the topics.
 
@@ -146,7 +151,9 @@ class LiveSubscriptionType(SubscriptionType):
         called likewise, returns a first value that is sent at once, or None.
 
         With `coalesce`, of several events of one object that wait for a subscriber the
-        newest alone is delivered. `skip(value, info=info, **arguments)` says for each
+        newest alone is delivered. With `hide_moved` an object is shown on those topics alone
+        that it names when it is read, so that who may follow one does not see what has moved
+        to another since. `skip(value, info=info, **arguments)` says for each
         subscriber what not to deliver, as the echo to the sender; it must not read the
         database.
 
@@ -159,7 +166,9 @@ class LiveSubscriptionType(SubscriptionType):
         """
 
         def register(function: F) -> F:
-            self._live[name] = LiveField(function, tuple(kinds), initial, coalesce, share, skip)
+            self._live[name] = LiveField(
+                function, tuple(kinds), initial, coalesce, share, skip, hide_moved
+            )
             return function
 
         return register

@@ -148,19 +148,42 @@ class TestOne:
 class TestGivenToAnother:
     """An order that goes over to another user is shown to the former no more."""
 
-    @pytest.mark.parametrize("is_one", [True, False], ids=["that order", "all orders"])
-    async def test_the_former_is_not_told(
-        self, is_one: bool, ariadne: Person, theseus: Person, orders: dict[str, Order]
+    async def give(self, order: Order, user: Person) -> None:
+        order.user, order.description = user.user, "his"
+        await in_database(order.save)()
+
+    async def test_the_former_is_not_told_of_it_among_the_own(
+        self, ariadne: Person, theseus: Person, orders: dict[str, Order]
+    ) -> None:
+        async with ariadne.client() as client:
+            subscription = await client.subscribe(FOLLOW)
+            await subscription.receive()
+            await self.give(orders["ariadne"], theseus)
+            await write("hers", ariadne)
+            assert await told(subscription) == "hers"
+
+    async def test_nor_of_its_end(
+        self, ariadne: Person, theseus: Person, orders: dict[str, Order]
+    ) -> None:
+        await self.give(orders["ariadne"], theseus)
+        await in_database(orders["ariadne"].delete)()
+        async with ariadne.client() as client:
+            subscription = await client.subscribe(FOLLOW, after="0")
+            await write("hers", ariadne)
+            assert await told(subscription) == "hers"
+
+    async def test_who_followed_it_alone_is_refused_it(
+        self, ariadne: Person, theseus: Person, orders: dict[str, Order]
     ) -> None:
         order = orders["ariadne"]
         async with ariadne.client() as client:
-            subscription = await client.subscribe(FOLLOW, {"id": order.pk} if is_one else None)
+            subscription = await client.subscribe(FOLLOW, {"id": order.pk})
             await subscription.receive()
-            order.user, order.description = theseus.user, "his"
-            await in_database(order.save)()
-            order.user, order.description = ariadne.user, "hers again"
-            await in_database(order.save)()
-            assert await told(subscription) == "hers again"
+            await self.give(order, theseus)
+            with pytest.raises(OperationError) as caught:
+                await subscription.receive()
+        assert caught.value.codes == ["FORBIDDEN"]
+        assert caught.value.data is None
 
     async def test_who_may_view_orders_is_told(
         self, cashier: Person, theseus: Person, orders: dict[str, Order]
@@ -169,6 +192,5 @@ class TestGivenToAnother:
         async with cashier.client() as client:
             subscription = await client.subscribe(FOLLOW, {"id": order.pk})
             await subscription.receive()
-            order.user, order.description = theseus.user, "his"
-            await in_database(order.save)()
+            await self.give(order, theseus)
             assert await told(subscription) == "his"

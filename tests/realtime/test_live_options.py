@@ -11,13 +11,13 @@ from realtime.asgi import graphql_app
 from realtime.database import in_database
 from realtime.live import LiveSubscriptionType
 from realtime.testing import GraphQLClient
-from tests.shelf.models import Book
+from tests.shelf.models import Book, Shelf
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 TYPE_DEFS = """
 type Query { none: Int }
-type Subscription { newest: Book!  others(mine: String): Book! }
+type Subscription { newest: Book!  others(mine: String): Book!  onShelf(id: ID!): Book! }
 type Book { title: String!  copies: Int! }
 """
 
@@ -31,7 +31,8 @@ async def reader() -> AsyncIterator[GraphQLClient]:
     live = LiveSubscriptionType()
     live.topics("newest", coalesce=True)(lambda *_, **__: "books")
     live.topics("others", skip=is_mine)(lambda *_, **__: "books")
-    for name in ("newest", "others"):
+    live.topics("onShelf", hide_moved=True)(lambda *_, **given: f"shelf.{given['id']}")
+    for name in ("newest", "others", "onShelf"):
         live.load(name)(Book.objects.in_bulk)
         live.set_field(name, lambda book, *_, **__: book)
     async with GraphQLClient(graphql_app(make_executable_schema(TYPE_DEFS, live))) as client:
@@ -95,3 +96,15 @@ async def test_who_skips_goes_on_from_its_cursor(reader: GraphQLClient) -> None:
     await reader.connect()
     await author.resume()
     assert await author.receive() == {"others": {"title": "Daedalus"}}
+
+
+async def test_what_has_moved_is_not_shown_where_it_was(reader: GraphQLClient) -> None:
+    left, right = [await in_database(Shelf.objects.create)(name=name) for name in "lr"]
+    moving = await in_database(Book.objects.create)(title="Ariadne", shelf=left)
+    query = "subscription ($id: ID!) { onShelf(id: $id) { title } }"
+    was, now = [await reader.subscribe(query, {"id": shelf.pk}) for shelf in (left, right)]
+    moving.shelf = right
+    await in_database(moving.save)()
+    await in_database(Book.objects.create)(title="Echo", shelf=left)
+    assert await now.receive() == {"onShelf": {"title": "Ariadne"}}
+    assert await was.receive() == {"onShelf": {"title": "Echo"}}
