@@ -17,8 +17,8 @@ Info = GraphQLResolveInfo[dict[str, Any]]
 
 def viewer(info: Info) -> User | None:
     """Return the user who asks, None when that is nobody in particular."""
-    user = info.context["request"].scope.get("user")
-    return user if user is not None and user.is_authenticated else None
+    user = _viewer(info).user
+    return user if user.is_authenticated else None
 
 
 async def log_in(info: Info, user: User) -> str:
