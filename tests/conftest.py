@@ -23,3 +23,9 @@ def queries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for name in ("execute", "executemany"):
         monkeypatch.setattr(CursorWrapper, name, recording(getattr(CursorWrapper, name)))
     return collected
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _application() -> None:
+    """Make the application before a test changes a setting that is read once."""
+    import django_project.asgi  # noqa: F401
