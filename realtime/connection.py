@@ -22,6 +22,7 @@ from realtime.encoding import encoded_text
 from realtime.errors import RequestError, fault, reported
 from realtime.exceptions import RateLimitedError, TooManyConnectionsError
 from realtime.execution import Results, begin
+from realtime.live_results import LiveResults
 from realtime.outbox import Outbox
 from realtime.protocols.close_codes import Close
 from realtime.protocols.events import (
@@ -36,7 +37,7 @@ from realtime.protocols.server import ServerProtocol
 from realtime.rates import count_message, count_operation
 from realtime.rounds import Rounds
 from realtime.sessions import token_in
-from realtime.stream import LiveResults, Stream
+from realtime.stream import Stream
 from realtime.viewer import viewer_of
 
 FAREWELL = 1.0

@@ -22,8 +22,9 @@ from realtime.encoding import encoded_text
 from realtime.errors import RequestError, is_outage, reported
 from realtime.exceptions import CursorInvalidError
 from realtime.live import resuming
+from realtime.live_results import LiveResults, operation_of
 from realtime.live_stream import LiveStream
-from realtime.stream import LiveResults, SourceResults, Stream, operation_of
+from realtime.stream import SourceResults, Stream
 from realtime.viewer import Viewer, viewer_of
 
 Result = dict[str, Any]

@@ -2,39 +2,22 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterable, Awaitable, Hashable
-from typing import Any, Protocol, Self
-from weakref import WeakValueDictionary
+from collections.abc import AsyncIterable, Awaitable
+from typing import Any, Self
 
 from ariadne.asgi.handlers.base import GraphQLHandlerBase
 from graphql import (
-    DocumentNode,
     ExecutionResult,
     Executor,
-    FieldNode,
     GraphQLError,
-    VariableNode,
-    Visitor,
     execute_subscription_event,
     map_source_to_response_event,
-    visit,
 )
 
-from realtime import sharing, tasks
-from realtime.delivery import DisownedError, Shared
-from realtime.eager import Unfinished
-from realtime.encoding import encoded, encoded_text
+from realtime.encoding import encoded_text
 from realtime.errors import RequestError, fault, is_outage, reported
 from realtime.exceptions import LoadError
-from realtime.live_stream import LiveStream
 from realtime.viewer import Viewer
-
-
-class Sink(Protocol):
-    """Where the results of one operation go."""
-
-    def send(self, result: str) -> Unfinished | None:
-        """Send a result; return what is to be awaited before the next, if anything is."""
 
 
 class Stream(ABC):
@@ -170,7 +153,7 @@ class SourceResults(Stream):
         super().__init__(handler, confirm=confirm)
         self._executor = executor
         self._events = events
-        self._responses = map_source_to_response_event(executor, events, _execute)
+        self._responses = map_source_to_response_event(executor, events, execute)
 
     def suspend(self) -> None:
         """Do nothing: who reads it waits until it is clear."""
@@ -182,7 +165,7 @@ class SourceResults(Stream):
         """Do nothing: it has no right of its own, but goes with its viewer."""
 
     async def _end(self) -> None:
-        _disentangle(self._executor)
+        disentangle(self._executor)
         try:
             await self._responses.aclose()
         finally:
@@ -197,197 +180,13 @@ class SourceResults(Stream):
         return result
 
 
-class LiveResults(Stream):
-    """Those of a live field: executed and encoded once for all whose results are the same."""
-
-    __slots__ = (
-        *("_executor", "_generation", "_has_one_cursor", "_key", "_member", "_operation"),
-        *("_sink", "_skip", "_values"),
-    )
-
-    def __init__(
-        self,
-        handler: GraphQLHandlerBase,
-        executor: Executor[Any],
-        values: LiveStream,
-        operation: Hashable,
-        *,
-        confirm: bool,
-    ) -> None:
-        super().__init__(handler, confirm=confirm)
-        self._executor = executor
-        self._values = values
-        self._member = values.member
-        member = self._member
-        self._has_one_cursor = len(member.topics) == 1 and member.cursor is not None
-        self._operation = _operations.setdefault((operation, self._has_one_cursor), _Operation())
-        # What takes thousands of deliveries in a row need not ask again for what is constant,
-        # or is so for as long as the viewer's rights are.
-        scope = values.scope
-        self._key = (self._operation, scope()) if scope is sharing.to_everyone else None
-        self._generation: int | None = None
-        self._skip = values.skips if values.may_skip else None
-        self._sink: Sink | None = None
-
-    @property
-    def cursor(self) -> str | None:
-        """Where the client stands: behind the result that came last."""
-        return self._values.cursor
-
-    def pass_to(self, sink: Sink) -> None:
-        """Give results that others have executed to a sink, at once, while the reader waits."""
-        if not self._values.chooses:
-            self._sink = sink
-            if self._viewer is None or not self._viewer.is_in_doubt:
-                self.resume()
-
-    def suspend(self) -> None:
-        """Deliver nothing until it is clear whether the viewer may still get it."""
-        self._member.taker = None
-
-    def resume(self) -> None:
-        """Go on: the viewer may."""
-        if self._sink is not None and self._refusal is None:
-            self._member.taker = self
-
-    async def authorise(self) -> None:
-        """Ask anew whether the viewer may get it, and refuse it if not."""
-        try:
-            await self._values.authorise()
-        except GraphQLError as error:
-            self.refuse(error)
-        except Exception as error:
-            if is_outage(error):
-                raise
-            self.refuse(fault(error))
-
-    async def _end(self) -> None:
-        _disentangle(self._executor)
-        self._sink = None  # whose task may have ended by an exception that leads back here
-        await self._values.aclose()
-
-    async def _next(self) -> str:
-        shared = await self._values.shared()
-        if self._viewer is None:
-            return await self._result(shared)
-        while True:
-            generation = await self._viewer.clear()
-            result = await self._result(shared)
-            if generation == self._viewer.generation:
-                return result
-
-    async def _result(self, shared: Shared) -> str:
-        scope = self._values.scope()
-        if scope is None:
-            return self._addressed(await self._execute(shared))
-
-        async def make() -> str:
-            result = await self._execute(shared)
-            if self._values.scope() != scope:  # who is asking has become another meanwhile
-                raise DisownedError
-            return result
-
-        try:
-            result = await shared.result((self._operation, scope), make)
-        except DisownedError:
-            result = await self._execute(shared)
-        return self._addressed(result)
-
-    def take(self, shared: Shared) -> bool:
-        """Send the result of what the reader waits for, if others have made it."""
-        try:
-            result = shared.results.get(self._shared_key())
-            if result is None:
-                return False
-            if self._skip is not None and self._skip(shared.value):
-                return True
-        except Exception:
-            return False  # the reader meets it
-        assert self._sink is not None
-        unfinished = self._sink.send(self._addressed(result))
-        if unfinished is not None:
-            self._member.finish(unfinished)
-        return True
-
-    def _shared_key(self) -> Hashable:
-        """Return where others put the results that are the same as this subscriber's."""
-        key, viewer = self._key, self._viewer
-        if key is None or (viewer is not None and viewer.generation != self._generation):
-            key = self._operation, self._values.scope()
-            if viewer is not None:
-                self._key, self._generation = key, viewer.generation
-        return key
-
-    async def _execute(self, shared: Shared) -> str:
-        await tasks.turn()
-        response = _execute(self._executor.build_per_event_executor(shared.value))
-        if isinstance(response, Awaitable):
-            response = await response
-        result = self._encode(response)
-        if self._has_one_cursor:  # all stand where this delivery is
-            return _with_cursor(result, self.cursor)
-        return result
-
-    def _addressed(self, result: str) -> str:
-        return result if self._has_one_cursor else _with_cursor(result, self.cursor)
-
-
-def _execute(executor: Executor[Any]) -> ExecutionResult | Awaitable[ExecutionResult]:
+def execute(executor: Executor[Any]) -> ExecutionResult | Awaitable[ExecutionResult]:
+    """Return the response to one event."""
     # graphql-core 3.3 shares it among the executors of all events, and each adds to it.
     executor._relevant_sub_fields = {}
     return execute_subscription_event(executor)
 
 
-def _disentangle(executor: Executor[Any]) -> None:
+def disentangle(executor: Executor[Any]) -> None:
     """Free an executor from helpers that hold it: nothing else of a connection goes in circles."""
     executor.__dict__.pop("async_helpers", None)
-
-
-def _with_cursor(result: str, cursor: str | None) -> str:
-    return f'{result[:-1]},"extensions":{{"cursor":"{cursor}"}}}}' if cursor else result
-
-
-class _Operation:
-    """Stands for operations that are the same; cheaper to compare than what they consist of."""
-
-
-_operations: WeakValueDictionary[Hashable, _Operation] = WeakValueDictionary()
-
-
-def operation_of(
-    handler: GraphQLHandlerBase,
-    document: DocumentNode,
-    executor: Executor[Any],
-    data: dict[str, Any],
-) -> Hashable:
-    """Return what is the same for operations that differ in nothing but where they begin."""
-    variables = dict(data.get("variables") or {})
-    if (name := _cursor_variable(executor)) is not None:
-        variables.pop(name, None)
-    return handler, document, data.get("operationName"), encoded(sorted(variables.items()))
-
-
-def _cursor_variable(executor: Executor[Any]) -> str | None:
-    """Return the variable that is the argument `after` of the subscription, and nothing else."""
-    for field in executor.operation.selection_set.selections:
-        for argument in (isinstance(field, FieldNode) and field.arguments) or ():
-            if argument.name.value == "after" and isinstance(argument.value, VariableNode):
-                name = argument.value.name.value
-                uses = _Uses(name)
-                for node in (executor.operation, *executor.fragment_definitions.values()):
-                    visit(node, uses)
-                # One is its definition.
-                return name if uses.count == 2 else None
-    return None
-
-
-class _Uses(Visitor):
-    """Counts where a variable occurs."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.count = 0
-        self._name = name
-
-    def enter_variable(self, node: VariableNode, *_: Any) -> None:
-        self.count += node.name.value == self._name
