@@ -15,7 +15,8 @@ class UserQuerySet(models.QuerySet["User"]):
         """Update the rows, and tell that the rights of these users have changed."""
         with transaction.atomic(using=self.db):
             users = list(self.values_list("pk", flat=True))
-            count = super().update(**kwargs)
+            # Others may have come to match since.
+            count = super(UserQuerySet, self.filter(pk__in=users)).update(**kwargs)
             access.changed(*users)
         return count
 

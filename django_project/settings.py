@@ -68,6 +68,7 @@ try:
             ("OPERATION_RATE", env.float, 50),
             ("MESSAGE_RATE", env.float, 100),
             ("MAX_CONNECTIONS_PER_USER", env.int, 20),
+            ("MAX_CONNECTIONS_PER_ADDRESS", env.int, 100),
             ("MAX_ANONYMOUS_CONNECTIONS", env.int, 1_000),
         )
     }

@@ -152,6 +152,7 @@ class Audience:
                 taken += not is_woken
                 if is_woken or taken % BREATH == 0:  # the first executes it for the others
                     await asyncio.sleep(0)
+                    await self._before_handing_out()  # for what came meanwhile
 
     async def read(self) -> None:
         """Read the instances of the broadcasts that wait for it, until cancelled."""

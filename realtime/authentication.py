@@ -1,12 +1,16 @@
 """Finds out who is asking: by a bearer's token, or by the cookie of Django's session."""
 
+import logging
+
 from channels.sessions import CookieMiddleware, SessionMiddleware
 from django.conf import settings
+from django.db import DatabaseError
 from django.utils.functional import SimpleLazyObject
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from realtime import sessions
+from realtime.database import is_outage
 from realtime.exceptions import TooManyConnectionsError
 from realtime.protocols.close_codes import CloseCode
 from realtime.transports.refusal import RefusedError
@@ -18,6 +22,10 @@ UNKNOWN = RefusedError(
     {"WWW-Authenticate": "Bearer"},
     code="UNAUTHENTICATED",
 )
+
+UNAVAILABLE = RefusedError(503, "Try again later", {"Retry-After": "1"}, code="UNAVAILABLE")
+
+logger = logging.getLogger("realtime.authentication")
 
 
 class ViewerMiddleware:
@@ -41,32 +49,59 @@ class ViewerMiddleware:
         token = sessions.bearer(Headers(scope=scope).get("authorization"))
         if token is None:
             await self._with_cookie(scope, receive, send)
-        elif await _anonymous(scope).identify(token):
-            await self._app(scope, receive, send)
-        else:
-            await UNKNOWN.response()(scope, receive, send)
+            return
+        refusal = None
+        try:
+            if not await _anonymous(scope).identify(token):
+                refusal = UNKNOWN
+        except DatabaseError as error:
+            refusal = _unless_it_is_away(error)
+        await (refusal.response() if refusal else self._app)(scope, receive, send)
 
     async def _serve_by_cookie(self, scope: Scope, receive: Receive, send: Send) -> None:
         viewer = Viewer(scope, answers_with_cookie=True)
+        refusal = None
         if sessions.is_key(scope["cookies"].get(settings.SESSION_COOKIE_NAME)):
-            await viewer.identify_by_session()
-        await self._app(scope, receive, send)
+            try:
+                await viewer.identify_by_session()
+            except DatabaseError as error:
+                refusal = _unless_it_is_away(error)
+        await (refusal.response() if refusal else self._app)(scope, receive, send)
 
     async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         viewer = _anonymous(scope)
-        token = sessions.bearer(Headers(scope=scope).get("authorization"))
-        cookie = scope["cookies"].get(settings.SESSION_COOKIE_NAME)
+        viewer.hold()
         try:
-            async with viewer.connected():
-                is_known = await viewer.identify(cookie if token is None else token)
-                viewer.check_connections()
-                if is_known or token is None:  # a cookie may have outlived its session
+            if await _is_identified(viewer, scope):
+                async with viewer.connected(is_let_in=False):
                     await self._app(scope, receive, send)
                     return
         except TooManyConnectionsError:
             pass
+        finally:
+            await viewer.release()
         # Before it is accepted: HTTP 403.
         await send({"type": "websocket.close", "code": int(CloseCode.FORBIDDEN)})
+
+
+async def _is_identified(viewer: Viewer, scope: Scope) -> bool:
+    """Have the viewer be whom a handshake says; return whether it may come in."""
+    token = sessions.bearer(Headers(scope=scope).get("authorization"))
+    cookie = scope["cookies"].get(settings.SESSION_COOKIE_NAME)
+    try:
+        is_known = await viewer.identify(cookie if token is None else token)
+    except DatabaseError as error:
+        _unless_it_is_away(error)
+        return False
+    return is_known or token is None  # a cookie may have outlived its session
+
+
+def _unless_it_is_away(error: DatabaseError) -> RefusedError:
+    """Return what a client is told while the database is away; raise what is another error."""
+    if not is_outage(error):
+        raise error
+    logger.error("Nobody can be identified.", exc_info=error)
+    return UNAVAILABLE
 
 
 def _anonymous(scope: Scope) -> Viewer:

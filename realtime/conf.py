@@ -93,6 +93,9 @@ class Settings:
     max_connections_per_user: int = 20
     """WebSockets and HTTP streams that one user may have in one process."""
 
+    max_connections_per_address: int = 100
+    """Those of one address (of IPv6 a /64) without a login, in one process."""
+
     max_anonymous_connections: int = 1_000
     """Those of all who have not logged in, in one process."""
 

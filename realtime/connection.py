@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket
 from realtime import tasks
 from realtime.conf import get_settings
 from realtime.encoding import encoded_text
-from realtime.errors import RequestError, fault, reported
+from realtime.errors import RequestError, fault, is_outage, reported
 from realtime.exceptions import RateLimitedError, TooManyConnectionsError
 from realtime.execution import Results, begin
 from realtime.live_results import LiveResults
@@ -34,7 +34,7 @@ from realtime.protocols.events import (
     Subscribe,
 )
 from realtime.protocols.server import ServerProtocol
-from realtime.rates import count_message, count_operation
+from realtime.rates import count_operation, in_turn
 from realtime.rounds import Rounds
 from realtime.sessions import token_in
 from realtime.stream import Stream
@@ -122,8 +122,7 @@ class Connection:
                 return
             if self._is_asked:
                 self._has_answered()
-            if early := count_message(self._websocket.scope):
-                await asyncio.sleep(early)  # the socket is not read meanwhile
+            await in_turn(self._websocket.scope)  # the socket is not read meanwhile
             data = message.get("text")
             await self._act(self._protocol.receive(message["bytes"] if data is None else data))
 
@@ -203,7 +202,14 @@ class Connection:
 
     async def _judge(self, payload: Any) -> None:
         answer = None
-        if refusal := await self._fault_of_credentials(payload):
+        try:
+            refusal = await self._fault_of_credentials(payload)
+        except Exception as error:
+            reported(self._handler, [fault(error)])
+            end = self._protocol.unavailable if is_outage(error) else self._protocol.fail
+            await self._act(end())
+            return
+        if refusal is not None:
             await self._act(self._protocol.refuse(refusal))
             return
         if self._handler.on_connect:
@@ -224,13 +230,13 @@ class Connection:
 
     async def _fault_of_credentials(self, payload: Any) -> str | None:
         """Have the viewer be whom `connection_init` says; return what is wrong with that."""
-        token = token_in(payload)
-        if self._viewer is None or token is None:
+        if self._viewer is None:
             return None
+        token = token_in(payload)
         try:
-            if not await self._viewer.identify(token):
+            if token is not None and not await self._viewer.identify(token):
                 return "Forbidden"
-            self._viewer.check_connections()
+            self._viewer.let_in()
         except TooManyConnectionsError as error:
             return error.message
         return None

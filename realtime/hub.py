@@ -49,7 +49,7 @@ class Hub:
         self._round = asyncio.Event()
         """Set at the end of the round of handing out that is under way."""
         self._loader = Loader()
-        self._replays = Replays(self._hand_out_first)
+        self._replays = Replays(self.hand_out_first)
         self._heads = Gathered(log.heads)
         self._extents = Gathered(log.extents)
 
@@ -146,7 +146,7 @@ class Hub:
         """Return a batch of what follows on these positions. Raises CursorExpiredError."""
         return await self._replays.read(feed, behind)
 
-    async def _hand_out_first(self) -> None:
+    async def hand_out_first(self) -> None:
         """Return when all is handed out that goes first, and is committed by now."""
         if first := self._topics.first():
             for name, head in (await self._heads(first)).items():
@@ -245,9 +245,11 @@ class Hub:
             limit=get_settings().read_batch,
             first={name: position for name, (_, position) in first.items()},
         )
+        if self._topics.first().keys() - first.keys():
+            self._wake.set()  # what goes first was posted meanwhile, and not read
+            return
         # A read that is full may have had no room for other topics: these come first.
         self._served = self._served | batch.events.keys() if batch.is_full else set()
-        shown = self._keep(batch)
         news_of: list[tuple[str, Followed]] = []
         for name, (topic, position) in chosen.items():
             if self._topics.get(name) is not topic:
@@ -265,7 +267,7 @@ class Hub:
                 topic.heard = position  # told of what the log does not hold
         if self._topics.behind():
             self._wake.set()
-        await self._hand_out(shown, news_of, feeds)
+        await self._hand_out(self._keep(batch), news_of, feeds)
 
     def _keep(self, batch: Batch) -> Mapping[Feed, ByTopic | LoadError]:
         """Keep what is shown; return it, with what one who came back has read before in its place.

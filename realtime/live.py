@@ -81,6 +81,7 @@ class LiveField:
             first = None
             if self._initial and after is None:  # who resumes has had it
                 first = await call(self._initial, root, info, **args)
+                await Hub.current().hand_out_first()  # it may show what is later than its right
         except BaseException:
             await subscription.aclose()
             raise

@@ -11,9 +11,11 @@ from realtime import sharing, tasks
 from realtime.delivery import DisownedError, Shared
 from realtime.eager import Unfinished
 from realtime.encoding import encoded
-from realtime.errors import fault, is_outage
+from realtime.errors import fault, is_outage, reported
+from realtime.exceptions import ForbiddenError
 from realtime.live_stream import LiveStream
 from realtime.stream import Stream, disentangle, execute
+from realtime.viewers import Viewers
 
 
 class Sink(Protocol):
@@ -27,8 +29,8 @@ class LiveResults(Stream):
     """Those of a live field: executed and encoded once for all whose results are the same."""
 
     __slots__ = (
-        *("_executor", "_generation", "_has_one_cursor", "_key", "_member", "_operation"),
-        *("_sink", "_skip", "_values"),
+        *("_executor", "_generation", "_has_one_cursor", "_heard", "_is_constant", "_key"),
+        *("_member", "_operation", "_sink", "_skip", "_values"),
     )
 
     def __init__(
@@ -50,8 +52,9 @@ class LiveResults(Stream):
         # What takes thousands of deliveries in a row need not ask again for what is constant,
         # or is so for as long as the viewer's rights are.
         scope = values.scope
-        self._key = (self._operation, scope()) if scope is sharing.to_everyone else None
-        self._generation: int | None = None
+        self._is_constant = scope is sharing.to_everyone
+        self._key = self._key_of(scope()) if self._is_constant else None
+        self._generation = self._heard = -1
         self._skip = values.skips if values.may_skip else None
         self._sink: Sink | None = None
 
@@ -81,11 +84,13 @@ class LiveResults(Stream):
         try:
             await self._values.authorise()
         except GraphQLError as error:
-            self.refuse(error)
+            # Its traceback leads back here, and asgiref's futures hold on to it.
+            self.refuse(error.with_traceback(None))
         except Exception as error:
             if is_outage(error):
                 raise
-            self.refuse(fault(error))
+            reported(self._handler, [fault(error)])
+            self.refuse(ForbiddenError("It cannot be told whether you may still have this."))
 
     async def _end(self) -> None:
         disentangle(self._executor)
@@ -114,7 +119,7 @@ class LiveResults(Stream):
             return result
 
         try:
-            result = await shared.result((self._operation, scope), make)
+            result = await shared.result(self._key_of(scope), make)
         except DisownedError:
             result = await self._execute(shared)
         return self._addressed(result)
@@ -138,11 +143,18 @@ class LiveResults(Stream):
     def _shared_key(self) -> Hashable:
         """Return where others put the results that are the same as this subscriber's."""
         key, viewer = self._key, self._viewer
-        if key is None or (viewer is not None and viewer.generation != self._generation):
-            key = self._operation, self._values.scope()
-            if viewer is not None:
-                self._key, self._generation = key, viewer.generation
+        if key is not None and self._is_constant:
+            return key
+        if viewer is None:
+            return self._key_of(self._values.scope())
+        if viewer.generation != self._generation or Viewers.heard != self._heard:
+            key = self._key = self._key_of(self._values.scope())
+            self._generation, self._heard = viewer.generation, Viewers.heard
         return key
+
+    def _key_of(self, scope: Hashable) -> Hashable:
+        # What was made before rights have changed may show more than is due to the same now.
+        return self._operation, scope, 0 if self._is_constant else Viewers.heard
 
     async def _execute(self, shared: Shared) -> str:
         await tasks.turn()

@@ -32,8 +32,8 @@ class Loader:
     """Reads the log, and loads the values of the fields that follow it."""
 
     def __init__(self) -> None:
-        self._suspect: Feed | None = None
-        """The field that last failed with an error of the database, be it that which is away."""
+        self._suspects: set[Feed] = set()
+        """Fields that failed last with an error of the database, be it that which is away."""
 
     def read(
         self,
@@ -45,31 +45,38 @@ class Loader:
     ) -> Batch:
         """Read what lies beyond these offsets, and load it for the fields of each topic.
 
-        Of those topics that go first, all of it, and after the others: so nothing is
-        missing that was committed before the rest. Runs in a database thread: one hop for
-        all. Raises OperationalError and InterfaceError when the database may be away.
+        Of those topics that go first, all of it, and when the values of the others were
+        loaded: so nothing is missing that was committed before these. Runs in a database
+        thread: one hop for all. Raises OperationalError and InterfaceError when the
+        database may be away.
         """
         events = log.read(after, limit=limit) if after else []
-        by_topic = log.by_topic(_all_beyond(first)) | log.by_topic(events)
+        others = log.by_topic(events)
+        shown = self._shown(others, feeds)
+        foremost = log.by_topic(_all_beyond(first))
+        shown |= self._shown(foremost, feeds)
+        return Batch(foremost | others, len(events) == limit, shown)
+
+    def _shown(
+        self, events: Mapping[str, Sequence[Event]], feeds: Mapping[str, Collection[Feed]]
+    ) -> dict[Feed, ByTopic | LoadError]:
         wanted: dict[Feed, list[Event]] = defaultdict(list)
-        for topic, news in by_topic.items():
+        for topic, news in events.items():
             for feed in feeds[topic]:
                 wanted[feed] += news
-        shown = {feed: self._values(feed, news) for feed, news in wanted.items()}
-        return Batch(by_topic, len(events) == limit, shown)
+        return {feed: self._values(feed, news) for feed, news in wanted.items()}
 
     def _values(self, feed: Feed, events: Sequence[Event]) -> ByTopic | LoadError:
         try:
             values = feed.values(events)
         except Exception as error:
-            if is_outage(error) and feed is not self._suspect:
-                self._suspect = feed  # all is read again, once
+            if is_outage(error) and feed not in self._suspects:
+                self._suspects.add(feed)  # all is read again, once
                 raise
             id = token_hex(8)
             logger.exception("%s The values of a live field cannot be loaded.", id)
             return LoadError(id)
-        if feed is self._suspect:
-            self._suspect = None
+        self._suspects.discard(feed)
         deliveries: dict[str, list[Delivery]] = defaultdict(list)
         for event, value in values:
             deliveries[event.topic_id].append(Delivery(event, value))

@@ -3,6 +3,7 @@
 Counted by user, and for those who have not logged in by address, in each process for itself.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from ipaddress import IPv6Address, ip_address
@@ -14,6 +15,9 @@ from realtime.exceptions import RateLimitedError
 
 MOST = 100_000
 """Askers that are remembered; who asked least recently is forgotten first."""
+
+ROUNDING = 1e-6
+"""Seconds by which sums of times are off."""
 
 
 class Rate:
@@ -33,7 +37,7 @@ class Rate:
         now = monotonic()
         done_at = max(now, self._done_at.get(asker, now)) + 1 / per_second
         early = done_at - now - burst / per_second
-        if early > 0:
+        if early > ROUNDING:
             return early
         self._done_at[asker] = done_at
         self._done_at.move_to_end(asker)
@@ -55,12 +59,16 @@ def count_operation(scope: Mapping[str, Any]) -> None:
             raise RateLimitedError(rate, early)
 
 
-def count_message(scope: Mapping[str, Any]) -> float:
-    """Count one message over a WebSocket; return how many seconds to wait before the next."""
+async def in_turn(scope: Mapping[str, Any]) -> None:
+    """Count one message over a WebSocket, and return when it is its turn."""
     settings = get_settings()
     if not (rate := settings.message_rate):
-        return 0
-    return _messages.spend(asker_in(scope), per_second=rate, burst=settings.message_burst)
+        return
+    asker, burst = asker_in(scope), settings.message_burst
+    early = _messages.spend(asker, per_second=rate, burst=burst)
+    while early:  # others of the same asker wait, too, and one of them is next
+        await asyncio.sleep(early)
+        early = _messages.spend(asker, per_second=rate, burst=burst)
 
 
 def asker_in(scope: Mapping[str, Any]) -> Hashable:

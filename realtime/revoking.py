@@ -24,8 +24,10 @@ HARMLESS = frozenset({"last_login"})
 def connect() -> None:
     """Listen to users, their groups and permissions, and their sessions."""
     user_model = get_user_model()
-    post_save.connect(_user_saved, sender=user_model)
-    post_delete.connect(_user_deleted, sender=user_model)
+    for model in apps.get_models():
+        if issubclass(model, user_model):  # or a proxy of it
+            post_save.connect(_user_saved, sender=model)
+            post_delete.connect(_user_deleted, sender=model)
     for name in ("groups", "user_permissions"):
         if hasattr(user_model, name):
             m2m_changed.connect(_rights_of_users_changed, sender=getattr(user_model, name).through)
@@ -68,7 +70,8 @@ def _rights_of_many_changed(action: str = "post_remove", **_: Any) -> None:
 
 
 def _session_deleted(instance: Any, **_: Any) -> None:
-    user = instance.get_decoded().get(SESSION_KEY)
     # One that has expired has been refused since: thousands are cleared at once.
-    if user is not None and instance.expire_date > timezone.now():
-        access.changed(user)
+    if instance.expire_date > timezone.now():
+        user = instance.get_decoded().get(SESSION_KEY)
+        if user is not None:
+            access.changed(user)

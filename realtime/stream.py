@@ -62,7 +62,9 @@ class Stream(ABC):
             errors = reported(self._handler, [error])
             raise RequestError(errors, is_fault=isinstance(error, LoadError)) from None
         except StopAsyncIteration:
-            raise
+            if self._refusal is None:
+                raise
+            self._is_cancelled_otherwise()  # what was awaited has ended by it
         except Exception as error:
             errors = reported(self._handler, [fault(error)])
             raise RequestError(errors, is_fault=True, is_outage=is_outage(error)) from None

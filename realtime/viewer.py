@@ -10,15 +10,18 @@ from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 from graphql import GraphQLError
 
-from realtime import sessions
-from realtime.conf import get_settings
+from realtime import places, sessions
 from realtime.database import in_database
-from realtime.exceptions import ForbiddenError, TooManyConnectionsError
+from realtime.exceptions import ForbiddenError
+from realtime.places import Place
+from realtime.rates import network_of
 from realtime.sessions import Found
 from realtime.viewers import Viewers
 
 KEY = "viewer"
 """Where the ASGI scope has it; beside it are `user` and `session`, as Channels has them."""
+
+OVER = "Your session is over: log in again."
 
 NOBODY = AnonymousUser()
 """Nobody in particular."""
@@ -56,13 +59,15 @@ class Viewer:
     # Thousands are open at once: the less memory each takes, the better.
     __slots__ = (
         *("_answers_with_cookie", "_changing", "_expiry", "_guarded", "_holders"),
-        *("_is_clear", "_is_connection", "_is_heard_of", "_key", "_session", "_user"),
-        *("address", "generation", "on_gone"),
+        *("_is_clear", "_is_heard_of", "_key", "_over", "_place", "_session", "_user"),
+        *("address", "generation", "on_gone", "pk"),
     )
 
     def __init__(self, scope: MutableMapping[str, Any], *, answers_with_cookie: bool) -> None:
         self.generation = 0
         """How often there was doubt about its rights."""
+        self.pk: str | None = None
+        """The user's primary key as text; None of nobody in particular."""
         self.on_gone: Callable[[], None] | None = None
         """Called when its session or its user is no more."""
         self.address: str = (scope.get("client") or ("",))[0]
@@ -75,7 +80,9 @@ class Viewer:
         self._changing = asyncio.Lock()
         self._holders = 0
         self._is_heard_of = False
-        self._is_connection = False
+        self._over = 0
+        """The generation in which its session ended last."""
+        self._place: Place | None = None
         self._guarded: set[Guarded] = set()
         self._is_clear: asyncio.Event | None = None
         """Set when doubt ends; None while there is none."""
@@ -86,11 +93,6 @@ class Viewer:
     def user(self) -> Any:
         """The user as last read; an AnonymousUser where it is nobody in particular."""
         return self._user._wrapped
-
-    @property
-    def pk(self) -> str | None:
-        """The user's primary key as text; None of nobody in particular."""
-        return None if self.user.pk is None else str(self.user.pk)
 
     async def identify(self, key: object) -> bool:
         """Become the user of the session that has this key; return whether there is one."""
@@ -104,28 +106,30 @@ class Viewer:
         return found is not None
 
     async def _find(self, key: Any) -> Found | None:
-        viewers = Viewers.current() if self._holders else None
+        if not self._holders:
+            return await in_database(sessions.find)(key)
         while True:
-            heard = viewers and viewers.heard
-            found = await in_database(sessions.find)(key)
-            # What was heard meanwhile may have been of this one, which nobody knew by its name.
-            if not viewers or viewers.heard == heard:
+            # What is heard meanwhile may be of this one, whom nobody knows by its name yet.
+            with Viewers.current().rumours() as rumours:
+                found = await in_database(sessions.find)(key)
+            if found is None or not rumours & {None, str(found.user.pk)}:
                 return found
 
     async def identify_by_session(self) -> None:
         """Become the user of the session in the scope."""
         user = await in_database(sessions.user_of)(self._session)
         if user.is_authenticated:
-            self._user._wrapped, self._key = user, self._session.session_key
+            self._be(user, self._session.session_key)
 
     async def log_in(self, user: Any) -> str:
         """Become a user who was just authenticated; return the token of a new session."""
         async with self._changing:
             await self._be_heard_of()
-            if not self._answers_with_cookie:
-                self._session._wrapped = sessions.opened()
+            if self._place is not None and self.pk != str(user.pk):
+                places.check(str(user.pk))
+            session = self._session if self._answers_with_cookie else sessions.opened()
             begin = in_database(sessions.begin)
-            return self._renewed(await begin(self._session, user, address=self.address))
+            return self._renewed(await begin(session, user, address=self.address))
 
     async def keep_in(self, change: Awaitable[Any]) -> str:
         """Stay the user whose password a change replaces; return the token of the new session.
@@ -151,11 +155,19 @@ class Viewer:
 
     def _become(self, found: Found) -> None:
         before = self.pk
-        self._user._wrapped, self._key = found.user, found.session.session_key
+        if self._place is not None:
+            self._place.take(str(found.user.pk), None, is_let_in=True)
+        self._be(found.user, found.session.session_key)
         if found.session is not self._session:
             self._session._wrapped = found.session
         self._watch_expiry(found)
-        self._be_known_as(before)
+        if self._holders:
+            Viewers.current().rename(self, before)
+
+    def _be(self, user: Any, key: str | None) -> None:
+        self._user._wrapped, self._key = user, key
+        # As text, for good: who deletes a user takes its key.
+        self.pk = None if user.pk is None else str(user.pk)
 
     # Rights that change
 
@@ -190,8 +202,8 @@ class Viewer:
         It is to be held for as long.
         """
         self._guarded.add(guarded)
-        if self.is_in_doubt:
-            guarded.suspend()
+        if generation < self._over:
+            guarded.refuse(ForbiddenError(OVER))
         elif generation != self.generation:
             self.doubt()
 
@@ -232,7 +244,7 @@ class Viewer:
                 if found is None:
                     self._end()
                     return
-                self._user._wrapped = found.user
+                self._be(found.user, self._key)
                 self._watch_expiry(found)
             for each in [*self._guarded]:
                 await each.authorise()
@@ -242,24 +254,18 @@ class Viewer:
                     each.resume()
 
     def _end(self) -> None:
-        before, self._key = self.pk, None
-        self._user._wrapped = NOBODY
+        before = self.pk
+        self.generation += 1
+        self._over = self.generation  # what was begun before is over, too, if it comes yet
+        self._be(NOBODY, None)
         self._watch_expiry(None)
-        self._be_known_as(before)
+        if self._holders:
+            Viewers.current().rename(self, before)
         for each in [*self._guarded]:
-            each.refuse(ForbiddenError("Your session is over: log in again."))
+            each.refuse(ForbiddenError(OVER))
         self._end_doubt()
         if self.on_gone is not None:
             self.on_gone()
-
-    def _be_known_as(self, before: str | None) -> None:
-        if not self._holders:
-            return
-        viewers = Viewers.current()
-        viewers.rename(self, before)
-        if self._is_connection:
-            viewers.connections[before] -= 1
-            viewers.connections[self.pk] += 1
 
     def _end_doubt(self) -> None:
         if self._is_clear is not None:
@@ -277,25 +283,24 @@ class Viewer:
             self._expiry = loop.call_later(max(seconds, 0) + 0.01, self.doubt)
 
     @asynccontextmanager
-    async def connected(self) -> AsyncIterator[None]:
+    async def connected(self, *, is_let_in: bool) -> AsyncIterator[None]:
         """Hold it, and count it as a connection. Raises TooManyConnectionsError."""
         self.hold()
         try:
-            self.check_connections(including=1)
-            self._is_connection = True
-            Viewers.current().connections[self.pk] += 1
+            self._place = Place()
+            self._place.take(self.pk, self._network, is_let_in=is_let_in)
             yield
         finally:
-            if self._is_connection:
-                self._is_connection = False
-                Viewers.current().connections[self.pk] -= 1
+            if self._place is not None:
+                self._place.leave()
+                self._place = None
             await self.release()
 
-    def check_connections(self, *, including: int = 0) -> None:
-        """Check that its user has not too many. Raises TooManyConnectionsError."""
-        settings = get_settings()
-        limit = settings.max_anonymous_connections
-        if self.pk is not None:
-            limit = settings.max_connections_per_user
-        if Viewers.current().connections[self.pk] + including > limit:
-            raise TooManyConnectionsError(limit)
+    def let_in(self) -> None:
+        """Count it among those who are let in. Raises TooManyConnectionsError."""
+        if self._place is not None:
+            self._place.take(self.pk, self._network, is_let_in=True)
+
+    @property
+    def _network(self) -> str | None:
+        return network_of(self.address)

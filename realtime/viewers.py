@@ -3,10 +3,9 @@
 import asyncio
 import contextvars
 import logging
-from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from itertools import islice
-from typing import Protocol
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import ClassVar, Protocol
 
 from realtime import access, tasks
 from realtime.conf import get_settings
@@ -20,6 +19,9 @@ logger = logging.getLogger("realtime.viewers")
 
 AT_ONCE = 16
 """Viewers that are looked at together."""
+
+SETTLE_TIMEOUT = 10.0
+"""Seconds that may take; it is tried again, and nothing is delivered meanwhile."""
 
 RETRY = 1.0
 """Seconds until it is tried again where the database is away."""
@@ -58,17 +60,18 @@ class Viewers:
     here, and looks at each who has a session every now and then.
     """
 
+    heard: ClassVar[int] = 0
+    """How often this process has heard of changes of rights."""
+
     def __init__(self) -> None:
-        self.connections: Counter[str | None] = Counter()
-        """How many each user has; None: those of nobody in particular."""
-        self.heard = 0
-        """How often changes of rights were heard of."""
         self._by_user: dict[str | None, set[Watched]] = {}
+        self._rumours: list[set[str | None]] = []
         self._unclear: dict[Watched, None] = {}
         self._may_look = asyncio.Event()
         self._sentinel: Sentinel | None = None
         self._starting: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
+        self._is_failing = False
 
     @classmethod
     def current(cls) -> "Viewers":
@@ -95,9 +98,11 @@ class Viewers:
         sentinel, self._sentinel = self._sentinel, None
         self._starting = self._looking = None
         _running.pop(asyncio.get_running_loop(), None)
-        await tasks.end(running)
-        if sentinel is not None:
-            await sentinel.aclose()
+        try:
+            await tasks.end(running)
+        finally:
+            if sentinel is not None:
+                await sentinel.aclose()
 
     def rename(self, viewer: Watched, before: str | None) -> None:
         """Know that a viewer has become another user."""
@@ -120,18 +125,12 @@ class Viewers:
         if self._sentinel is not None and self._sentinel.has_failed:
             sentinel, self._sentinel, self._starting = self._sentinel, None, None
             await sentinel.aclose()
-        if self._starting is None:
+        if self._starting is None or (self._starting.done() and self._sentinel is None):
             # A fresh context: it may outlive the connection that happens to come first.
             self._starting = asyncio.create_task(
                 self._start(), name="realtime-viewers-start", context=contextvars.Context()
             )
-        starting = self._starting
-        try:
-            await tasks.result(starting)
-        except Exception:
-            if self._starting is starting:
-                self._starting = None  # who comes next tries again
-            raise
+        await tasks.result(self._starting)
 
     async def _start(self) -> None:
         if self._looking is None:
@@ -144,11 +143,23 @@ class Viewers:
 
     def _heard(self, concerned: Iterable[Collection[str] | None] | None) -> None:
         """Suspend whom changes of rights concern; everyone if it is not known what was missed."""
-        self.heard += 1
+        Viewers.heard += 1
         for users in [None] if concerned is None else concerned:
+            for rumours in self._rumours:
+                rumours.update([None] if users is None else users)
             for pk in [*self._by_user] if users is None else users:
                 for viewer in [*self._by_user.get(pk, ())]:
                     viewer.doubt()
+
+    @contextmanager
+    def rumours(self) -> Iterator[set[str | None]]:
+        """Collect whom changes of rights concern that are heard of meanwhile; None: everyone."""
+        rumours: set[str | None] = set()
+        self._rumours.append(rumours)
+        try:
+            yield rumours
+        finally:
+            self._rumours = [each for each in self._rumours if each is not rumours]
 
     def look_at(self, viewer: Watched) -> None:
         """Have it settled what a viewer may get."""
@@ -156,36 +167,40 @@ class Viewers:
         self._may_look.set()
 
     async def _look(self) -> None:
-        failing = False
-        while True:
-            await self._may_look.wait()
-            self._may_look.clear()
-            while some := [*islice(self._unclear, AT_ONCE)]:
-                try:
-                    await self.hear()
-                    await self._settle(some)
-                except Exception:
-                    if not failing:
-                        logger.exception("Rights cannot be looked at; trying again.")
-                    failing = True
-                    await asyncio.sleep(RETRY)
-                else:
-                    failing = False
+        """Settle what viewers may get, some at a time; one that takes long keeps few waiting."""
+        settling: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                await self._may_look.wait()
+                self._may_look.clear()
+                while self._unclear and len(settling) < AT_ONCE:
+                    viewer = next(iter(self._unclear))
+                    del self._unclear[viewer]
+                    task = asyncio.create_task(self._settle(viewer), name="realtime-settling")
+                    settling.add(task)
+                    task.add_done_callback(settling.discard)
+                    task.add_done_callback(lambda _: self._may_look.set())
+        finally:
+            await tasks.end(settling)
 
-    async def _settle(self, some: Sequence[Watched]) -> None:
-        for viewer in some:
-            self._unclear.pop(viewer, None)
-        settled = await asyncio.gather(*(each.settle() for each in some), return_exceptions=True)
-        failed: BaseException | None = None
-        for viewer, outcome in zip(some, settled, strict=True):
+    async def _settle(self, viewer: Watched) -> None:
+        try:
+            async with asyncio.timeout(SETTLE_TIMEOUT):
+                await self.hear()
+                await viewer.settle()
+        except (Exception, asyncio.CancelledError) as error:
+            if tasks.is_cancelled(asyncio.get_running_loop()):
+                raise  # else it came out of what was asked
+            if not self._is_failing:
+                logger.error("Rights cannot be looked at; trying again.", exc_info=error)
+            self._is_failing = True
+            await asyncio.sleep(RETRY)
             if viewer in self._by_user.get(viewer.pk, ()):
-                if isinstance(outcome, BaseException):
-                    self._unclear[viewer] = None
-                    failed = outcome
-                else:
-                    self._look_later(viewer)
-        if failed is not None:
-            raise failed
+                self.look_at(viewer)
+        else:
+            self._is_failing = False
+            if viewer in self._by_user.get(viewer.pk, ()):
+                self._look_later(viewer)
 
 
 _running: dict[asyncio.AbstractEventLoop, Viewers] = {}

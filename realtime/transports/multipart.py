@@ -13,7 +13,14 @@ from starlette.responses import Response
 from realtime.encoding import encoded
 from realtime.errors import RequestError
 from realtime.transports.negotiation import EVENT_STREAM, MULTIPART, preferred
-from realtime.transports.streaming import Begin, Chunks, Outcomes, StreamedResponse, StreamHandler
+from realtime.transports.streaming import (
+    Begin,
+    Chunks,
+    Framed,
+    Outcomes,
+    StreamedResponse,
+    StreamHandler,
+)
 
 DELIMITER = b"\r\n--graphql"
 
@@ -35,7 +42,7 @@ class MultipartSubscriptions(StreamHandler):
         """Return the response that streams the outcomes of an operation."""
 
         async def begin_parts() -> Chunks:
-            return _parts(await begin())
+            return Framed(await begin(), _parts)
 
         return StreamedResponse(
             begin_parts,

@@ -128,11 +128,13 @@ class EventStream:
         self._expiry = asyncio.create_task(self._expire(), name="event-stream expiry")
 
     def open(self) -> Callable[[], Awaitable[Self]]:
-        """Return what begins it, for the response that is its owner from now on."""
-        self.is_open = True
-        self._expiry.cancel()
+        """Return what begins it, for the response that is its owner from then on."""
 
         async def begin() -> Self:
+            if self.is_open or self._closed:  # since it was asked for
+                raise RefusedError(409, "Stream already open")
+            self.is_open = True
+            self._expiry.cancel()
             return self
 
         return begin

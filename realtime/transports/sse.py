@@ -13,7 +13,14 @@ from starlette.responses import Response
 from realtime.encoding import encoded, encoded_text
 from realtime.errors import RequestError
 from realtime.transports.negotiation import EVENT_STREAM, JSON, MULTIPART, RESPONSE, preferred
-from realtime.transports.streaming import Begin, Chunks, Outcomes, StreamedResponse, StreamHandler
+from realtime.transports.streaming import (
+    Begin,
+    Chunks,
+    Framed,
+    Outcomes,
+    StreamedResponse,
+    StreamHandler,
+)
 
 COMMENT = b":\n\n"
 """Means nothing to clients. The first makes browsers take the response as begun."""
@@ -45,7 +52,7 @@ class ServerSentEvents(StreamHandler):
         """Return the response that streams the outcomes of an operation."""
 
         async def begin_events() -> Chunks:
-            return _stream(await begin())
+            return Framed(await begin(), _stream)
 
         return event_stream(begin_events)
 

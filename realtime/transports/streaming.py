@@ -98,6 +98,26 @@ class Chunks(Protocol):
         """Free what is held. Idempotent."""
 
 
+class Framed:
+    """Outcomes as chunks; they end together, be it that no chunk was ever asked for."""
+
+    def __init__(
+        self, outcomes: Outcomes, frame: Callable[[Outcomes], AsyncGenerator[bytes, None]]
+    ) -> None:
+        self._outcomes = outcomes
+        self._chunks = frame(outcomes)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._chunks
+
+    async def aclose(self) -> None:
+        """End the operation. Idempotent."""
+        try:
+            await self._chunks.aclose()
+        finally:
+            await self._outcomes.aclose()  # which a generator that never began does not
+
+
 class StreamedResponse(Response):
     """Sends chunks as they come and heartbeats between, until they end or the client has gone.
 
@@ -127,7 +147,7 @@ class StreamedResponse(Response):
             await self._serve(scope, receive, send)
             return
         try:
-            async with viewer.connected():
+            async with viewer.connected(is_let_in=True):
                 await self._serve(scope, receive, send)
         except TooManyConnectionsError as error:
             refused = RefusedError.because(429, error, {"Retry-After": "10"})
@@ -148,9 +168,12 @@ class StreamedResponse(Response):
         if not gone and streaming.cancelled():
             await self._break_off(scope, receive, send)
         elif not streaming.cancelled():
-            # The client has gone, or does not read.
-            with suppress(OSError, TimeoutError):
+            try:
                 streaming.result()
+            except RefusedError as error:
+                await error.response()(scope, receive, send)
+            except (OSError, TimeoutError):
+                pass  # the client has gone, or does not read
 
     async def _stream(self, send: Send) -> None:
         settings = get_settings()
