@@ -1,4 +1,4 @@
-"""On PostgreSQL and Redis: the engine's tests again, and two servers."""
+"""On PostgreSQL and Redis: the engine's tests that use them again, and two servers."""
 
 import asyncio
 import os
@@ -31,6 +31,7 @@ def test_the_engine_passes_its_tests_on_postgresql_and_redis(
             "-p",
             "no:cacheprovider",
             "--reuse-db",
+            *("-m", "django_db"),  # the others need neither
             "tests/realtime",
         ],
         cwd=ROOT,
