@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.test import Client
@@ -52,3 +53,24 @@ def logged_in(user: User) -> Person:
     session = browser.cookies[settings.SESSION_COOKIE_NAME].value
     cookie = f"{settings.SESSION_COOKIE_NAME}={session}"
     return Person(user, {"host": HOST, "origin": f"http://{HOST}", "cookie": cookie})
+
+
+@pytest.fixture
+def outside_demo(settings: Any) -> None:
+    settings.CLEW_DEMO = False
+
+
+@pytest.fixture
+def ariadne(transactional_db: None) -> Person:
+    return person("ariadne")
+
+
+@pytest.fixture
+def theseus(transactional_db: None) -> Person:
+    return person("theseus")
+
+
+@pytest.fixture
+def clerk(transactional_db: None) -> Person:
+    """One of the staff, who has no permission."""
+    return person("clerk", is_staff=True)

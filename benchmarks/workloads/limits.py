@@ -1,12 +1,9 @@
 """What the limits on operations admit, and what it costs to reject: a process of its own."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from benchmarks.contender import ROOT, Contender
+from benchmarks.beside import output_of
+from benchmarks.contender import Contender
 from benchmarks.tables import number, table
 
 Figures = dict[str, float]
@@ -20,19 +17,7 @@ TITLES = {
 
 def measure(ours: Contender) -> dict[str, Figures]:
     """Return the figures of what is accepted and of what is rejected."""
-    with TemporaryDirectory(prefix="clew-limits-") as directory:
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.ours.limits"],
-            cwd=ROOT,
-            env=ours.surroundings(Path(directory)),
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-    if done.returncode != 0:
-        raise RuntimeError(done.stderr)
-    figures: dict[str, Figures] = json.loads(done.stdout)
+    figures: dict[str, Figures] = json.loads(output_of("benchmarks.ours.limits", ours))
     return figures
 
 

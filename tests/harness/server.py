@@ -123,6 +123,11 @@ def manage(*arguments: str, env: Mapping[str, str]) -> str:
 def project_environment(env: Mapping[str, str]) -> Mapping[str, str]:
     home = os.environ.get("HOME", "/")
     base = {"PATH": os.environ["PATH"], "HOME": home, "LANG": "C.UTF-8"}
-    # Tests are in a hurry; those of rates set their own.
-    rates = {"CLEW_OPERATION_RATE": "0", "CLEW_MESSAGE_RATE": "0"}
-    return {**base, **rates, "CLEW_ENV_FILE": os.devnull, **env}
+    # Tests are in a hurry, and a crowd at one address; those of limits set their own.
+    limits = {
+        "CLEW_OPERATION_RATE": "0",
+        "CLEW_MESSAGE_RATE": "0",
+        "CLEW_MAX_CONNECTIONS_PER_ADDRESS": "100000",
+        "CLEW_MAX_ANONYMOUS_CONNECTIONS": "100000",
+    }
+    return {**base, **limits, "CLEW_ENV_FILE": os.devnull, **env}

@@ -1,31 +1,10 @@
 """Fixtures of the tests of messages."""
 
-from typing import Any
-
 import pytest
 
-from tests.people import Person, person
+from tests.people import Person, ariadne, clerk, outside_demo, theseus
 
-
-@pytest.fixture
-def outside_demo(settings: Any) -> None:
-    settings.CLEW_DEMO = False
-
-
-@pytest.fixture
-def ariadne(transactional_db: None) -> Person:
-    return person("ariadne")
-
-
-@pytest.fixture
-def theseus(transactional_db: None) -> Person:
-    return person("theseus")
-
-
-@pytest.fixture
-def clerk(transactional_db: None) -> Person:
-    """One of the staff, who has no permission."""
-    return person("clerk", is_staff=True)
+__all__ = ["ariadne", "clerk", "outside_demo", "theseus"]
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ class TestOne:
             queries.clear()
             subscription = await client.subscribe(FOLLOW, {"id": orders["ariadne"].pk})
             assert await told(subscription) == "ariadne"
-            assert len(queries) == 3  # may one, head of the topic, order
+            assert len(queries) == 4  # may one, heads of the topic and of changes of rights, order
 
     async def test_its_end_is_told_to_its_owner(
         self, ariadne: Person, orders: dict[str, Order]
