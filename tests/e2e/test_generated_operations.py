@@ -11,7 +11,7 @@ import schemathesis
 
 from tests.harness.server import ServerProcess, manage
 
-EXAMPLES = 100
+EXAMPLES = 40
 """Operations for each root field."""
 
 PASSWORD = "a-password-of-the-test"

@@ -27,7 +27,7 @@ GROWTH = 2 * 1024
 ATTEMPTS = 3
 """Comparisons at most: other work of the machine spoils one now and then, a fault all."""
 
-REALTIME = {"KEEP_ALIVE_INTERVAL": 3.0, "PONG_TIMEOUT": 6.0}
+REALTIME = {"KEEP_ALIVE_INTERVAL": 3.0, "PONG_TIMEOUT": 6.0, "MAX_ALIASES": 100}
 STALL_SECONDS = 10.0
 """A little more than both: the server has given the client up."""
 
