@@ -54,7 +54,8 @@ class Loader:
         others = log.by_topic(events)
         shown = self._shown(others, feeds)
         foremost = log.by_topic(_all_beyond(first))
-        shown |= self._shown(foremost, feeds)
+        for feed, values in self._shown(foremost, feeds).items():
+            shown[feed] = _both(shown.get(feed, {}), values)
         return Batch(foremost | others, len(events) == limit, shown)
 
     def _shown(
@@ -81,6 +82,13 @@ class Loader:
         for event, value in values:
             deliveries[event.topic_id].append(Delivery(event, value))
         return deliveries
+
+
+def _both(some: ByTopic | LoadError, others: ByTopic | LoadError) -> ByTopic | LoadError:
+    """Return what a field shows of some topics and of others; the error where it fails."""
+    if isinstance(some, LoadError):
+        return some
+    return others if isinstance(others, LoadError) else {**some, **others}
 
 
 def _all_beyond(after: Mapping[str, int]) -> list[Event]:

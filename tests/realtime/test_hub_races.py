@@ -14,6 +14,7 @@ from realtime.delivery import Shown
 from realtime.exceptions import CursorExpiredError, TopicNameError
 from realtime.hub import Hub
 from realtime.models import Event, Topic
+from realtime.sentinel import Sentinel
 from realtime.subscription import Subscription
 from tests.realtime.conftest import Titles, change, received, subscribed
 from tests.realtime.test_hub import write
@@ -153,3 +154,13 @@ async def test_what_one_who_came_back_has_read_is_what_others_are_handed(
         await write([change("a", 3)])
         assert await anext(stays) is read[1]
         await back.aclose()
+
+
+async def test_a_field_that_follows_what_goes_first_and_more_misses_nothing(
+    feed: Titles,
+) -> None:
+    sentinel = await Sentinel.posted(Hub.current(), ["rights"], Titles(), lambda _: None)
+    async with subscribed(feed, "a", "rights") as subscription:
+        await write([change("a", 1), change("rights", 2)])
+        assert {*await received(subscription, 2)} == {"1", "2"}
+    await sentinel.aclose()
