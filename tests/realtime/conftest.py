@@ -16,7 +16,10 @@ from realtime.models import Event
 from realtime.protocols import DIALECTS
 from realtime.subscription import Subscription
 from realtime.testing import GraphQLClient, Socket
+from tests.realtime.library import library, token, user
 from tests.realtime.stranger import Stranger
+
+__all__ = ["library", "token", "user"]
 
 
 class Titles:

@@ -1,102 +1,26 @@
 """Rights that end while a subscription lives."""
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any, Protocol
 
 import pytest
-from ariadne import QueryType, gql, make_executable_schema
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.contrib.sessions.models import Session
 from django.utils import timezone
-from graphql import GraphQLError
 
 from realtime import access
-from realtime.asgi import graphql_app
-from realtime.authentication import ViewerMiddleware
 from realtime.broadcasts import abroadcast
 from realtime.database import in_database
-from realtime.live import LiveSubscriptionType, everyone
 from realtime.protocols import DIALECTS
-from realtime.sessions import begin, opened
 from realtime.testing import ConnectionClosedError, GraphQLClient, OperationError
+from tests.realtime.library import BOOKS, NEWS, Library, create, token_of
 from tests.realtime.streams import HttpStream
-from tests.shelf.models import Book
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 User = get_user_model()
-
-SUBSCRIBE = "subscription { book }"
-
-
-class Library:
-    """A schema of which one field is for those who may view books, one for whoever is in."""
-
-    def __init__(self) -> None:
-        subscription, query = LiveSubscriptionType(), QueryType()
-        self.closed_to: set[str] = set()
-        """Who is kept out, by name, by nothing that Django knows of."""
-
-        @subscription.topics("book", share=everyone)
-        def book_topics(_: Any, info: Any) -> str:
-            user = info.context["request"].scope["user"]
-            if not user.has_perm("shelf.view_book") or user.username in self.closed_to:
-                raise GraphQLError("Not for you", extensions={"code": "FORBIDDEN"})
-            return "books"
-
-        @subscription.load("book")
-        def load(ids: list[str]) -> Any:
-            return Book.objects.in_bulk(ids)
-
-        @subscription.field("book")
-        def resolve(book: Book, info: Any, **_: Any) -> str:
-            return book.title
-
-        @subscription.broadcasts("news", share=everyone)
-        async def news_topic(_: Any, info: Any) -> str:
-            if not info.context["request"].scope["user"].is_authenticated:
-                raise GraphQLError("Not for you", extensions={"code": "FORBIDDEN"})
-            return "news"
-
-        @subscription.source("endless")
-        async def endless(_: Any, info: Any) -> AsyncGenerator[dict[str, int], None]:
-            yield {"endless": 1}
-            await asyncio.Event().wait()
-
-        @query.field("me")
-        def me(_: Any, info: Any) -> str:
-            user = info.context["request"].scope["user"]
-            return str(user.username)
-
-        schema = make_executable_schema(
-            gql("""
-            type Query { me: String! }
-            type Subscription { book: String! news: String! endless: Int! }
-            """),
-            subscription,
-            query,
-        )
-        self.application = ViewerMiddleware(graphql_app(schema))
-
-
-@pytest.fixture
-def library() -> Library:
-    return Library()
-
-
-@pytest.fixture
-def user(transactional_db: None) -> Any:
-    user = User.objects.create_user("reader", password="old")
-    user.user_permissions.add(Permission.objects.get(codename="view_book"))
-    return user
-
-
-@pytest.fixture
-def token(user: Any) -> str:
-    return str(begin(opened(), user, address="").session.session_key)
 
 
 class Reader(Protocol):
@@ -171,7 +95,7 @@ async def subscribe(request: pytest.FixtureRequest, library: Library) -> AsyncIt
             assert "errors" not in chunk, chunk
         return OverHTTP(stream)
 
-    async def run(token: str, query: str = SUBSCRIBE) -> Any:
+    async def run(token: str, query: str = BOOKS) -> Any:
         return await (over_http if request.param in ACCEPT else over_websocket)(token, query)
 
     yield run
@@ -217,10 +141,6 @@ ENDS = [log_out, deactivate, deactivate_in_bulk, change_password, delete]
 LOSSES = [lose_permission, lose_by_telling]
 
 
-def create(title: str) -> Awaitable[Any]:
-    return in_database(Book.objects.create)(title=title)
-
-
 @pytest.mark.parametrize("revoke", [*ENDS, *LOSSES])
 async def test_what_is_published_afterwards_does_not_arrive(
     revoke: Callable[..., None], subscribe: Subscribe, user: Any, token: str, library: Library
@@ -234,7 +154,7 @@ async def test_what_is_published_afterwards_does_not_arrive(
 
 
 @pytest.mark.parametrize("revoke", ENDS)
-@pytest.mark.parametrize("query", ["subscription { news }", "subscription { endless }"])
+@pytest.mark.parametrize("query", [NEWS, "subscription { endless }"])
 async def test_what_has_no_rights_of_its_own_ends_with_its_viewer(
     query: str,
     revoke: Callable[..., None],
@@ -269,7 +189,7 @@ async def test_the_session_expires(subscribe: Subscribe, token: str) -> None:
 async def test_others_go_on(subscribe: Subscribe, user: Any, token: str, library: Library) -> None:
     def another() -> str:
         other = User.objects.create_superuser("other", password="other")
-        return str(begin(opened(), other, address="").session.session_key)
+        return token_of(other)
 
     reader, other = await subscribe(token), await subscribe(await in_database(another)())
     await in_database(lose_permission)(user, library)
@@ -352,7 +272,7 @@ class TestConnections:
     async def test_it_stays_when_a_right_is_lost(
         self, client: GraphQLClient, user: Any, library: Library
     ) -> None:
-        subscription = await client.subscribe(SUBSCRIBE)
+        subscription = await client.subscribe(BOOKS)
         await in_database(lose_permission)(user, library)
         with pytest.raises(OperationError):
             await subscription.receive()
@@ -361,11 +281,11 @@ class TestConnections:
     async def test_who_has_lost_a_right_cannot_subscribe_again(
         self, client: GraphQLClient, user: Any, library: Library
     ) -> None:
-        await client.subscribe(SUBSCRIBE)
+        await client.subscribe(BOOKS)
         await in_database(lose_permission)(user, library)
         with pytest.raises(OperationError) as caught:
             while True:  # until it is heard of
-                await client.subscribe(SUBSCRIBE)
+                await client.subscribe(BOOKS)
         assert caught.value.codes == ["FORBIDDEN"]
 
     async def test_the_token_of_an_ended_session_is_refused(
