@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from realtime.testing import GraphQLClient, OperationError
+from tests.addresses import from_address
 from tests.django_project.conftest import application, execute, post, users
 
 __all__ = ["application", "execute", "users"]
@@ -69,12 +70,3 @@ def caller_over_http(application: Any, token: str | None = None) -> Ask:
         return data
 
     return ask
-
-
-def from_address(application: Any, address: str | None) -> Any:
-    """Give connections a client, as servers do."""
-
-    async def run(scope: Any, receive: Any, send: Any) -> None:
-        await application({**scope, "client": address and (address, 5000)}, receive, send)
-
-    return run

@@ -15,8 +15,9 @@ from accounts.attempts import client_address
 from accounts.models import User
 from accounts.requests import django_request
 from realtime.database import in_database
-from tests.accounts.conftest import ADDRESS, Ask, Connect, from_address
+from tests.accounts.conftest import ADDRESS, Ask, Connect
 from tests.accounts.test_sessions import LOGIN
+from tests.addresses import from_address
 from tests.django_project.conftest import post
 
 WAIT = "Too many failed logins. Try again in 15 minutes."

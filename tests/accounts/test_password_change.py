@@ -1,16 +1,19 @@
 """changePassword: which passwords it takes, and which sessions it ends."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from accounts.models import User
-from realtime.testing import OperationError
+from realtime.protocols import DIALECTS
+from realtime.testing import GraphQLClient, OperationError
 from tests.accounts.conftest import Ask, Connect, caller_over_http
-from tests.accounts.test_sessions import LOGIN, ME
+from tests.accounts.test_sessions import LOGIN, ME, SEND
 
 CHANGE = """mutation Change($old: String!, $new: String!) {
     changePassword(oldPassword: $old, newPassword: $new) { success errors token } }"""
+ROOM = 'subscription { onNewChatMessage(chatroom: "kittens") { text } }'
 NEW = "a ball of thread"
 
 
@@ -48,6 +51,41 @@ async def test_other_sessions_end(
     ask, _ = await log_in(connect)
     await ask(CHANGE, old="pass", new=NEW)
     assert await caller_over_http(application, other)(ME) == {"me": None}
+
+
+class TestOverWebSocket:
+    @pytest.fixture(params=[dialect.SUBPROTOCOL for dialect in DIALECTS])
+    async def connections(
+        self, request: pytest.FixtureRequest, application: Any, users: tuple[User, User]
+    ) -> AsyncIterator[tuple[GraphQLClient, GraphQLClient]]:
+        """Two of one user, each with a login of its own."""
+        async with (
+            GraphQLClient(application, subprotocol=request.param) as one,
+            GraphQLClient(application, subprotocol=request.param) as other,
+        ):
+            for client in (one, other):
+                await client.mutate(LOGIN, {"name": "user_one", "password": "pass"})
+            yield one, other
+
+    async def test_a_subscription_of_this_connection_goes_on(
+        self, connections: tuple[GraphQLClient, GraphQLClient]
+    ) -> None:
+        one, _ = connections
+        subscription = await one.subscribe(ROOM)
+        await one.mutate(CHANGE, {"old": "pass", "new": NEW})
+        await one.mutate(SEND)
+        assert await subscription.receive() == {"onNewChatMessage": {"text": "Hi all!"}}
+
+    async def test_other_connections_of_the_user_are_closed(
+        self, connections: tuple[GraphQLClient, GraphQLClient]
+    ) -> None:
+        one, other = connections
+        subscription = await other.subscribe(ROOM)
+        await one.mutate(CHANGE, {"old": "pass", "new": NEW})
+        with pytest.raises(OperationError) as caught:
+            await subscription.receive()
+        assert caught.value.codes == ["FORBIDDEN"]
+        assert (await other.closed())[0] == 4403
 
 
 @pytest.mark.parametrize(

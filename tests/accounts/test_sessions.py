@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.db import OperationalError
 
 from accounts.models import User
 from messaging.models import RoomMessage
+from realtime import sessions
 from realtime.testing import ConnectionClosedError, OperationError
 from tests.accounts.conftest import Connect, caller_over_http
 from tests.django_project.conftest import post
@@ -173,6 +175,21 @@ class TestLogout:
         await again(LOGIN, **USER_ONE)
         await again(LOGOUT)
         assert (await caller_over_http(application, other)(ME))["me"] is not None
+
+    async def test_it_ends_the_session_also_after_a_login_that_failed(
+        self, connect: Connect, users: tuple[User, User], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise OperationalError("the database is away")
+
+        token = (await (await connect())(LOGIN, **USER_ONE))["login"]["token"]
+        ask = await connect(token)
+        with monkeypatch.context() as patched:
+            patched.setattr(sessions, "begin", fail)
+            with pytest.raises(OperationError):
+                await ask(LOGIN, **USER_ONE)
+        await ask(LOGOUT)
+        assert not await Session.objects.filter(pk=token).aexists()
 
     async def test_it_is_nothing_to_those_who_are_not_logged_in(self, connect: Connect) -> None:
         assert (await (await connect())(LOGOUT))["logout"]["ok"]

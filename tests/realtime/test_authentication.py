@@ -1,9 +1,7 @@
 """Who is asking, by which credentials, over every transport."""
 
-import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -74,13 +72,8 @@ def application() -> Any:
     async def source(_: Any, info: Any) -> AsyncGenerator[dict[str, str | None], None]:
         yield {"me": me(None, info)}
 
-    @subscription.source("endless")
-    async def endless(_: Any, info: Any) -> AsyncGenerator[dict[str, str | None], None]:
-        yield {"endless": None}
-        await asyncio.Event().wait()
-
     schema = make_executable_schema(
-        "type Query { me: String } type Subscription { me: String endless: String }",
+        "type Query { me: String } type Subscription { me: String }",
         query,
         subscription,
     )
@@ -330,59 +323,3 @@ class TestOrigins:
         await stream.rest()
         await stream.leave()
         return status
-
-
-class TestTooManyConnections:
-    @pytest.fixture(autouse=True)
-    def _few(self, realtime_settings: Callable[..., None], transactional_db: None) -> None:
-        realtime_settings(MAX_CONNECTIONS_PER_USER=2, MAX_ANONYMOUS_CONNECTIONS=3)
-
-    @asynccontextmanager
-    async def streaming(self, application: Any, **headers: str) -> AsyncIterator[int]:
-        body = {"query": "subscription { endless }"}
-        stream = HttpStream(application, body=body, accept=EVENT_STREAM, **headers)
-        try:
-            yield await stream.open()
-        finally:
-            await stream.leave()
-
-    async def test_of_one_user(self, application: Any, token: str, subprotocol: str) -> None:
-        async def connect(stack: AsyncExitStack) -> None:
-            client = GraphQLClient(application, subprotocol=subprotocol, payload={"token": token})
-            await stack.enter_async_context(client)
-
-        async with AsyncExitStack() as stack:
-            await connect(stack)
-            await connect(stack)
-            with pytest.raises(ConnectionClosedError) as caught:
-                await connect(stack)
-            assert caught.value.code == 4403
-            assert "2 connections" in caught.value.reason
-            authorization = f"Bearer {token}"
-            async with self.streaming(application, authorization=authorization) as status:
-                assert status == 429
-            async with GraphQLClient(application) as other:
-                assert await other.query(ME) == {"me": None}
-        async with AsyncExitStack() as stack:
-            await connect(stack)  # there is room again
-
-    async def test_of_nobody_in_particular(self, application: Any, subprotocol: str) -> None:
-        async with AsyncExitStack() as stack:
-            for _ in range(3):
-                client = GraphQLClient(application, subprotocol=subprotocol)
-                await stack.enter_async_context(client)
-            with pytest.raises(ConnectionClosedError):
-                await stack.enter_async_context(GraphQLClient(application))
-            async with self.streaming(application) as status:
-                assert status == 429
-        async with self.streaming(application) as status:
-            assert status == 200
-
-    async def test_streams_count_too(self, application: Any, token: str) -> None:
-        authorization = f"Bearer {token}"
-        async with (
-            self.streaming(application, authorization=authorization) as first,
-            self.streaming(application, authorization=authorization) as second,
-            self.streaming(application, authorization=authorization) as third,
-        ):
-            assert (first, second, third) == (200, 200, 429)

@@ -7,7 +7,9 @@ import pytest
 from ariadne import make_executable_schema
 from django.db import OperationalError
 
+from realtime import sessions
 from realtime.asgi import graphql_app
+from realtime.authentication import ViewerMiddleware
 from realtime.database import in_database
 from realtime.live import LiveSubscriptionType
 from realtime.testing import ConnectionClosedError, GraphQLClient
@@ -100,3 +102,45 @@ async def test_a_multipart_client_is_asked_to_come_back(library: Library) -> Non
     accept = "multipart/mixed;subscriptionSpec=1.0"
     _, body = await answer(library.app, "POST", body={"query": BOOKS}, accept=accept)
     assert '"payload":null' in body
+
+
+class TestOfWhoIsAsking:
+    """Nobody can tell who it is: it is not told that it is nobody."""
+
+    @pytest.fixture(autouse=True)
+    def _away(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*_: object) -> None:
+            raise OperationalError("the connection is lost")
+
+        monkeypatch.setattr(sessions, "find", fail)
+        monkeypatch.setattr(sessions, "user_of", fail)
+
+    @pytest.fixture
+    def app(self, library: Library) -> Any:
+        return ViewerMiddleware(library.app)
+
+    async def test_a_socket_is_closed_to_come_back(self, app: Any, subprotocol: str) -> None:
+        client = GraphQLClient(app, subprotocol=subprotocol, payload={"token": "a" * 32})
+        with pytest.raises(ConnectionClosedError) as closed:
+            await client.connect()
+        assert closed.value.code == 4013
+
+    async def test_a_handshake_is_refused(self, app: Any, subprotocol: str) -> None:
+        cookie = {"cookie": "sessionid=" + "a" * 32}
+        with pytest.raises(ConnectionClosedError):
+            await GraphQLClient(app, subprotocol=subprotocol, headers=cookie).connect()
+
+    @pytest.mark.parametrize(
+        "credentials",
+        [{"authorization": "Bearer " + "a" * 32}, {"cookie": "sessionid=" + "a" * 32}],
+        ids=["bearer", "cookie"],
+    )
+    @pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+    async def test_a_request_is_asked_to_come_back(
+        self, accept: str, credentials: dict[str, str], app: Any
+    ) -> None:
+        status, body = await answer(
+            app, "POST", body={"query": "{ none }"}, accept=accept, **credentials
+        )
+        assert status == 503
+        assert '"UNAVAILABLE"' in body

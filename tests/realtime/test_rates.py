@@ -1,6 +1,9 @@
 """How much one may ask for in a time."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -135,3 +138,25 @@ async def test_messages_that_come_too_early_wait(
     realtime_settings(MESSAGE_RATE=100, MESSAGE_BURST=2)
     async with GraphQLClient(application, subprotocol=subprotocol) as client:
         assert [await client.query("{ quick }") for _ in range(10)] == [{"quick": "done"}] * 10
+
+
+async def test_several_sockets_share_one_rate_of_messages(
+    application: Any,
+    subprotocol: str,
+    realtime_settings: Callable[..., None],
+    clock: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def pass_time(seconds: float) -> None:
+        until = clock[0] + seconds
+        await asyncio.sleep(0)  # others begin to wait meanwhile
+        clock[0] = max(clock[0], until)
+
+    monkeypatch.setattr(rates, "asyncio", SimpleNamespace(sleep=pass_time))
+    realtime_settings(MESSAGE_RATE=10, MESSAGE_BURST=4)
+    async with AsyncExitStack() as stack:
+        clients = [GraphQLClient(application, subprotocol=subprotocol) for _ in range(4)]
+        for client in clients:
+            await stack.enter_async_context(client)
+        await asyncio.gather(*(client.query("{ quick }") for client in clients * 5))
+    assert clock[0] - 100 == pytest.approx(20 / 10)  # the burst went to `connection_init`
