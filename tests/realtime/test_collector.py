@@ -22,6 +22,7 @@ from realtime.stream import Stream
 from realtime.subscription import Subscription
 from realtime.testing import GraphQLClient, OperationError
 from realtime.viewer import Viewer
+from tests.realtime.library import BOOKS, Library
 from tests.shelf.models import Book
 
 
@@ -117,4 +118,21 @@ async def test_a_connection_that_ends_is_freed_without_it(
                 with pytest.raises(OperationError):
                     await subscription.receive()
     del subscription, client
+    assert held() - before == Counter()
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.django_db(transaction=True)
+async def test_so_is_one_of_which_a_right_has_ended(
+    library: Library, user: Any, token: str, subprotocol: str
+) -> None:
+    app, payload = library.application, {"token": token}
+    before = held()
+    async with GraphQLClient(app, subprotocol=subprotocol, payload=payload) as client:
+        subscription = await client.subscribe(BOOKS)
+        await in_database(user.user_permissions.clear)()
+        with pytest.raises(OperationError):
+            await subscription.receive()
+    del subscription, client
+    library.asked_by = None
     assert held() - before == Counter()

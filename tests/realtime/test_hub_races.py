@@ -6,12 +6,13 @@ from threading import Event as ThreadEvent
 from time import sleep
 
 import pytest
+from django.db import OperationalError
 
 import realtime.replay
 from realtime import log
 from realtime.database import in_database
 from realtime.delivery import Shown
-from realtime.exceptions import CursorExpiredError, TopicNameError
+from realtime.exceptions import CursorExpiredError, LoadError, TopicNameError
 from realtime.hub import Hub
 from realtime.models import Event, Topic
 from realtime.sentinel import Sentinel
@@ -164,3 +165,25 @@ async def test_a_field_that_follows_what_goes_first_and_more_misses_nothing(
         await write([change("a", 1), change("rights", 2)])
         assert {*await received(subscription, 2)} == {"1", "2"}
     await sentinel.aclose()
+
+
+async def test_two_fields_whose_reads_fail_keep_no_third_waiting(
+    feed: Titles, realtime_settings: Callable[..., None]
+) -> None:
+    """As a lost connection does: each is suspected of its own."""
+    realtime_settings(SWEEP_INTERVAL=0.01)
+
+    class Broken(Titles):
+        def values(self, events: Sequence[Event]) -> list[Shown]:
+            raise OperationalError("no such column")
+
+    async with (
+        subscribed(Broken(), "a") as first,
+        subscribed(Broken(), "a") as second,
+        subscribed(feed, "a") as sound,
+    ):
+        await write([change("a", 1)])
+        assert await received(sound, 1) == ["1"]
+        for broken in (first, second):
+            with pytest.raises(LoadError):
+                await received(broken, 1)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from realtime.asgi import graphql_app
+from realtime.authentication import ViewerMiddleware
 from realtime.transports import reservations
 from tests.realtime.stranger import Stranger
 from tests.realtime.streams import HttpStream, answer
@@ -193,3 +194,23 @@ async def test_reservations_are_limited(app: Any, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(reservations, "OPEN_TIMEOUT", 0.1)
     assert (await answer(app, "PUT"))[0] == 201
     assert (await answer(app, "PUT"))[0] == 503
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_one_whose_stream_is_refused_expires_too(
+    stranger: Stranger,
+    realtime_settings: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reservations, "OPEN_TIMEOUT", 0.5)
+    realtime_settings(MAX_ANONYMOUS_CONNECTIONS=0)
+    before = asyncio.all_tasks()
+    app = ViewerMiddleware(graphql_app(stranger.schema))
+    client = Client(app, (await answer(app, "PUT"))[1])
+    await client.operate("subscription { endless }")
+    assert await client.stream.open() == 429
+    await client.stream.leave()
+    await stranger.has("endless ended")
+    async with asyncio.timeout(5):
+        while asyncio.all_tasks() != before:
+            await asyncio.sleep(0.001)

@@ -15,6 +15,7 @@ from realtime.broadcasts import abroadcast
 from realtime.database import in_database
 from realtime.protocols import DIALECTS
 from realtime.testing import ConnectionClosedError, GraphQLClient, OperationError
+from tests.realtime.conftest import hub_tasks
 from tests.realtime.library import BOOKS, NEWS, Library, create, token_of
 from tests.realtime.streams import HttpStream
 
@@ -240,6 +241,22 @@ async def test_rights_by_a_group(how: str, subscribe: Subscribe, user: Any, toke
     await reader.refused()
 
 
+@pytest.mark.parametrize("accept", ACCEPT.values(), ids=ACCEPT)
+async def test_who_has_a_session_of_the_old_secret_key_may_stream(
+    accept: str, library: Library, token: str, settings: Any
+) -> None:
+    """Django gives it a new name, under which it is looked at from then on."""
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another"
+    stream = HttpStream(
+        library.application, body={"query": BOOKS}, accept=accept, cookie=f"sessionid={token}"
+    )
+    await stream.open()
+    await create("Emma")
+    assert await OverHTTP(stream).receive() == "Emma"
+    await stream.leave()
+
+
 async def test_what_nobody_tells_is_found_out(
     subscribe: Subscribe, token: str, library: Library, realtime_settings: Callable[..., None]
 ) -> None:
@@ -268,6 +285,12 @@ class TestConnections:
         assert await client.query("{ me }") == {"me": "reader"}
         await in_database(revoke)(user, library)
         assert await client.closed() == (4403, "Your session is over")
+
+    async def test_who_deletes_itself_leaves_nothing_behind(self, client: GraphQLClient) -> None:
+        await client.mutate("mutation { deleteMe }")
+        assert await client.closed() == (4403, "Your session is over")
+        await client.leave()
+        assert hub_tasks() == set()
 
     async def test_it_stays_when_a_right_is_lost(
         self, client: GraphQLClient, user: Any, library: Library

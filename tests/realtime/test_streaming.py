@@ -13,6 +13,7 @@ from ariadne.asgi.handlers import GraphQLHTTPHandler
 from realtime.asgi import graphql_app
 from realtime.database import in_database
 from realtime.live import LiveSubscriptionType
+from realtime.subscription import Subscription
 from realtime.transports.sse import ServerSentEvents
 from tests.realtime.stranger import Stranger
 from tests.realtime.streams import HttpStream, answer
@@ -27,6 +28,16 @@ COMMENT = ":\n\n"
 @pytest.fixture
 async def app(stranger: Stranger) -> Any:
     return graphql_app(stranger.schema)
+
+
+@pytest.fixture
+async def live() -> Any:
+    subscription = LiveSubscriptionType()
+    subscription.topics("book")(lambda *_: "books")
+    subscription.load("book")(Book.objects.in_bulk)
+    subscription.set_field("book", lambda book, *_: book.title)
+    types = "type Query { none: Int }  type Subscription { book: String }"
+    return graphql_app(make_executable_schema(types, subscription))
 
 
 def next_(payload: Any) -> str:
@@ -247,18 +258,29 @@ class TestGoingAway:
         await stream.leave()
         assert stranger.happened == ["slowly started", "slowly ended"]
 
+    @pytest.mark.django_db(transaction=True)
+    @pytest.mark.parametrize("accept", [EVENTS, PARTS])
+    async def test_also_one_of_which_the_status_is_still_sent(self, accept: str, live: Any) -> None:
+        sending = asyncio.Event()
+
+        async def stalling(scope: Any, receive: Any, send: Any) -> None:
+            async def send_nothing(message: Any) -> None:
+                sending.set()
+                await asyncio.Event().wait()
+
+            await live(scope, receive, send_nothing)
+
+        before = Subscription.live
+        stream = HttpStream(stalling, accept=accept, body={"query": "subscription { book }"})
+        await stream.send()
+        await sending.wait()
+        assert Subscription.live == before + 1
+        await stream.leave()
+        assert Subscription.live == before
+
 
 @pytest.mark.django_db(transaction=True)
 class TestCursors:
-    @pytest.fixture
-    async def live(self) -> Any:
-        subscription = LiveSubscriptionType()
-        subscription.topics("book")(lambda *_: "books")
-        subscription.load("book")(Book.objects.in_bulk)
-        subscription.set_field("book", lambda book, *_: book.title)
-        types = "type Query { none: Int }  type Subscription { book: String }"
-        return graphql_app(make_executable_schema(types, subscription))
-
     @staticmethod
     def event(text: str) -> tuple[str, Any]:
         """Return the id and the title of an event."""
