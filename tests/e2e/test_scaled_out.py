@@ -1,16 +1,14 @@
 """On PostgreSQL and Redis: the engine's tests that use them again, and two servers."""
 
 import asyncio
-import os
 import re
-import subprocess
-import sys
 import urllib.request
 
 import pytest
 
+from tests.e2e.conftest import EngineElsewhere
 from tests.harness.http_client import GraphQLHTTP
-from tests.harness.server import ROOT, ServerProcess, manage
+from tests.harness.server import ServerProcess, manage
 from tests.harness.servers import Environment
 from tests.harness.services import Postgres, Redis
 from tests.harness.websocket_client import GraphQLSocket
@@ -20,33 +18,10 @@ SEND = """mutation Send($room: String!, $text: String!) {
 
 
 def test_the_engine_passes_its_tests_on_postgresql_and_redis(
-    postgres: Postgres, redis_server: Redis
+    engine_elsewhere: EngineElsewhere,
 ) -> None:
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "--reuse-db",
-            *("-m", "django_db"),  # the others need neither
-            *("--ignore", "tests/realtime/test_authentication.py"),  # nor knows one from another
-            "tests/realtime",
-        ],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "CLEW_TEST_DATABASE_URL": postgres.url,
-            "CLEW_TEST_REDIS_URL": redis_server.url,
-        },
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    status, output = engine_elsewhere.result()
+    assert status == 0, output
 
 
 @pytest.fixture(params=["pubsub", "core"])
