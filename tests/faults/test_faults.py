@@ -17,7 +17,7 @@ from tests.harness.server import manage
 from tests.harness.servers import Environment, migrated
 from tests.harness.services import Postgres, Redis, postgres_binaries, require
 
-DELIVERIES = int(os.environ.get("CLEW_FAULTS", "50000"))
+DELIVERIES = int(os.environ.get("CLEW_FAULTS", "30000"))
 SEED = int(os.environ.get("CLEW_FAULTS_SEED", "1"))
 
 
