@@ -11,21 +11,16 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     OperationType,
-    OverlappingFieldsCanBeMergedRule,
-    ValidationContext,
     parse,
-    specified_rules,
     validate,
 )
-from graphql.validation.validate import ValidationAbortedError
 
 from realtime.conf import Settings
 from realtime.costs import Costs
 from realtime.limits import (
-    MAX_OVERLAPS,
     Limit,
-    LimitError,
     check_document,
+    check_overlaps,
     check_pages,
     check_variables,
     in_order,
@@ -144,29 +139,12 @@ class DocumentCache:
         entry = self._by_document.get(id(document))
         key = (None if rules is None else tuple(rules), max_errors)
         if entry is None or key not in entry.errors:
-            errors = self._validate(schema, document, rules, max_errors, options)
+            options.setdefault("hide_suggestions", self._hide_suggestions)
+            errors = validate(schema, document, rules, max_errors or MAX_ERRORS, **options)
             if entry is None:  # not from here, or pushed out meanwhile
                 return errors
             entry.errors[key] = errors
         return entry.errors[key]
-
-    def _validate(
-        self,
-        schema: GraphQLSchema,
-        document: DocumentNode,
-        rules: Collection[type[ASTValidationRule]] | None,
-        max_errors: int | None,
-        options: dict[str, Any],
-    ) -> list[GraphQLError]:
-        bounded = (
-            _Overlaps if rule is OverlappingFieldsCanBeMergedRule else rule
-            for rule in (specified_rules if rules is None else rules)
-        )
-        options.setdefault("hide_suggestions", self._hide_suggestions)
-        try:
-            return validate(schema, document, tuple(bounded), max_errors or MAX_ERRORS, **options)
-        except LimitError as error:
-            return [error.with_traceback(None)]
 
     def _entry(self, text: str) -> _Entry:
         if isinstance(text, _Unresolved):
@@ -213,6 +191,7 @@ class DocumentCache:
             for operation in outline.operations:
                 cost = self._costs.of(outline, order, operation, {})
                 Limit.TOO_COSTLY.check(self._settings, cost)
+        check_overlaps(outline)
         return _Entry(text, len(tokens), outline, order, is_paged_by_variables)
 
     def _parsed(self, entry: _Entry) -> DocumentNode:
@@ -275,21 +254,6 @@ class _Unresolved(str):
 def _not_found() -> GraphQLError:
     """Return what Apollo's clients know by its message: they send the text then."""
     return GraphQLError("PersistedQueryNotFound", extensions={"code": "PERSISTED_QUERY_NOT_FOUND"})
-
-
-class _Overlaps(OverlappingFieldsCanBeMergedRule):
-    """Compares fields of the same name no further than to a limit."""
-
-    def __init__(self, context: ValidationContext) -> None:
-        super().__init__(context)
-        self.rule_context.remaining_complexity_budget = MAX_OVERLAPS
-
-    def enter_selection_set(self, *node: Any) -> None:
-        """Compare the fields of a selection set. Raises LimitError."""
-        try:
-            super().enter_selection_set(*node)
-        except ValidationAbortedError:
-            raise LimitError(Limit.TOO_MANY_OVERLAPS, MAX_OVERLAPS, "more") from None
 
 
 def _size(text: str) -> int:

@@ -10,12 +10,13 @@ from graphql import GraphQLError
 from realtime.conf import Settings
 from realtime.encoding import encoded
 from realtime.outline import Definition, Outline
+from realtime.overlaps import overlaps_of
 
 MAX_NESTING = 200
 """Selection sets, or values of variables, in each other: graphql-core goes no deeper."""
 
 MAX_OVERLAPS = 5_000
-"""Steps of comparing fields that give the same name in the result, which grow quadratically."""
+"""Pairs of fields and of selection sets that are merged in the result."""
 
 
 class Limit(Enum):
@@ -32,7 +33,7 @@ class Limit(Enum):
     TOO_MANY_DIRECTIVES = "max_directives", "directives"
     FRAGMENT_CYCLE = 0, "fragments that spread themselves"
     TOO_COSTLY = "max_cost", "fields with all their repetitions in lists"
-    TOO_MANY_OVERLAPS = MAX_OVERLAPS, "comparisons of fields of the same name"
+    TOO_MANY_OVERLAPS = MAX_OVERLAPS, "pairs of overlapping fields and selection sets"
     LIST_TOO_LONG = "max_list_items", "items in a list"
     PAGE_TOO_LARGE = "max_page_size", "items on a page"
     VARIABLES_TOO_LARGE = "max_variables_size", "bytes of variables"
@@ -114,6 +115,12 @@ def check_document(outline: Outline, order: Iterable[str], settings: Settings) -
         raise LimitError(Limit.DOCUMENT_TOO_DEEP, MAX_NESTING, f"{outline.nesting:,}")
     Limit.LIST_TOO_LONG.check(settings, outline.longest_list)
     check_pages(outline.page_sizes, settings)
+
+
+def check_overlaps(outline: Outline) -> None:
+    """Check how much of a document overlaps. Raises LimitError."""
+    if overlaps_of(outline, MAX_OVERLAPS) > MAX_OVERLAPS:
+        raise LimitError(Limit.TOO_MANY_OVERLAPS, MAX_OVERLAPS, "more")
 
 
 def check_pages(sizes: Iterable[Any], settings: Settings) -> None:

@@ -37,6 +37,8 @@ _DIGITS = 12
 class Field:
     """A field of a selection set; those of inline fragments are among them."""
 
+    key: str
+    """Its name in the result: its alias, if it has one."""
     name: str
     on: str | None
     """The type condition that is nearest around it in its selection set."""
@@ -119,7 +121,10 @@ class _Reader:
         while self._peek() != _END:
             definition = self._definition()
             if definition.kind == "fragment":
-                fragments[definition.name or ""] = definition
+                name = definition.name or ""
+                if name in fragments:  # validation refuses it, but looks at both
+                    name = f"{name} {len(fragments)}"
+                fragments[name] = definition
             else:
                 operations.append(definition)
         return Outline(operations, fragments, self._longest_list, self._page_sizes, self._nesting)
@@ -170,11 +175,12 @@ class _Reader:
                 self._expect("{")
                 open_.append((selections, on, depth, introspects))
             else:
+                key = lexeme
                 if tokens[self._position] == ":":
                     self._next()
                     lexeme = self._next()
                     definition.aliases += 1
-                selection = Field(lexeme, on)
+                selection = Field(key, lexeme, on)
                 selections.append(selection)
                 if tokens[self._position] == "(":
                     selection.sizes = self._arguments()

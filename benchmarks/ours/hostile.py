@@ -31,20 +31,21 @@ def _nested(depth: int) -> Any:
     return value
 
 
-def _shared(size: int) -> str:
-    """Return operations that share a fragment, with which each is validated."""
-    fragment = "fragment F on Row {" + "f0 " * 60 + "}"
-    return "query A{row{...F}}" + _times(size, "query A%{row{...F}}") + fragment
+def _many(size: int) -> str:
+    """Return operations, of which all are validated and the first is executed."""
+    return "query A{row{f0}}" + _times(size, f"query A%{{row{{{_ROW}}}}}")
 
 
 def _both(size: int) -> str:
     """Return one that costs most to execute, beside those that cost most to validate."""
     dear = "query A{rows(first:100){" + _times(28, "a%:awaited(first:0){f0}") + "}}"
-    return _shared(size).replace("query A{row{...F}}", dear)
+    return _many(size).replace("query A{row{f0}}", dear)
 
 
-def _overlapping(size: int) -> str:
-    return "{row{" + "row{f0 f1} " * size + "}}"
+def _chained(size: int) -> str:
+    """Return fragments that spread the next one each, with all their fields side by side."""
+    links = " ".join(f"fragment F{n} on Row{{{_ROW} ...F{n + 1}}}" for n in range(size))
+    return "{row{...F0}} " + links + f" fragment F{size} on Row{{f0}}"
 
 
 def _inputs(size: int) -> Operation:
@@ -71,8 +72,12 @@ ACCEPTED: Mapping[str, Callable[[int], Operation]] = {
         lambda n: "{row{" + _times(n, "...F%") + "}} " + _times(n, "fragment F% on Row{f0}")
     ),
     "many arguments": _without(lambda n: "{row{" + "rows(first:1){f0}" * n + "}}"),
-    "many operations": _without(_shared),
-    "overlapping fields": _without(_overlapping),
+    "many operations": _without(_many),
+    "overlapping fields": _without(lambda n: "{row{" + "row{f0 f1} " * n + "}}"),
+    "overlapping sets": _without(
+        lambda n: "{row{" + " ".join(f"row{{f{i % 10} row{{f0}}}}" for i in range(n)) + "}}"
+    ),
+    "overlapping fragments": _without(_chained),
     "large variables": _inputs,
     "introspection": _without(_introspecting),
     "awaited rows and many operations": _without(_both),
@@ -85,6 +90,17 @@ REJECTED: Mapping[str, Operation] = {
     "600 levels": ("{row" * 600 + "{f0" + "}" * 601, {}),
     "600 inline fragments in each other": ("{" + "...{" * 600 + "row{f0}" + "}" * 601, {}),
     "1,900 fields at the root": ("{" + "any " * 1_900 + "}", {}),
+    "1,900 times one field": ("{row{" + "f0 " * 1_900 + "}}", {}),
+    "100 times 14 fields": ("{row{" + f"row{{{_ROW} row{{f0 f1 f2}}}}" * 100 + "}}", {}),
+    "600 times one fragment": ("{row{" + "...F " * 600 + "}} fragment F on Row{f0}", {}),
+    "fragments that double 9 times, of no rows": (
+        "query A($n:Int){rows(first:$n){...F0}}"
+        + " ".join(
+            f"fragment F{n} on Row{{row{{...F{n + 1}}} awaited{{...F{n + 1}}}}}" for n in range(9)
+        )
+        + f"fragment F9 on Row{{{_ROW} row{{f0}}}}",
+        {"n": 0},
+    ),
     "600 aliases": ("{row{" + _times(600, "a%:f0") + "}}", {}),
     "270 directives": ("{row{f0" + "@skip(if:false)" * 270 + "}}", {}),
     "fragments that double 140 times": (

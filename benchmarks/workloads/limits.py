@@ -1,6 +1,7 @@
 """What the limits on operations admit, and what it costs to reject: a process of its own."""
 
 import json
+from dataclasses import replace
 
 from benchmarks.beside import output_of
 from benchmarks.contender import Contender
@@ -15,8 +16,12 @@ TITLES = {
 }
 
 
+_DEFAULTS = {"DJANGO_SETTINGS_MODULE": "django_project.settings", "CLEW_OPERATION_RATE": "0"}
+
+
 def measure(ours: Contender) -> dict[str, Figures]:
-    """Return the figures of what is accepted and of what is rejected."""
+    """Return the figures of what is accepted and of what is rejected, by the limits' defaults."""
+    ours = replace(ours, environment={**ours.environment, **_DEFAULTS})
     figures: dict[str, Figures] = json.loads(output_of("benchmarks.ours.limits", ours))
     return figures
 

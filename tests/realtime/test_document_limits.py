@@ -76,6 +76,9 @@ def nested(depth: int) -> str:
     return "{" + "book{" * (depth - 1) + "title" + "}" * depth
 
 
+FRAGMENT = "fragment F{0} on Book{{t{0}}}"
+
+
 def times(count: int, text: str) -> str:
     return " ".join(text.format(number) for number in range(count))
 
@@ -83,7 +86,7 @@ def times(count: int, text: str) -> str:
 AT_THE_LIMIT = [
     ("DOCUMENT_TOO_LARGE", lambda n: "{book{title}} #" + "x" * (n - 15), 15 * 1024),
     ("DOCUMENT_TOO_LARGE", lambda n: "{book{title}}#" + "é" * (n // 2 - 7) + "x" * (n % 2), 15360),
-    ("TOO_MANY_TOKENS", lambda n: "{book{" + "title " * (n - 5) + "}}", 2_000),
+    ("TOO_MANY_TOKENS", lambda n: "{book{" + times(n - 5, "t{}") + "}}", 2_000),
     ("TOO_MANY_TOKENS", lambda n: "{book{title}}" + "#\n" * (n - 6), 2_000),
     ("DOCUMENT_TOO_DEEP", nested, 12),
     ("TOO_MANY_ALIASES", lambda n: "{book{" + times(n, "a{}:title") + "}}", 30),
@@ -272,12 +275,53 @@ class TestIntrospection:
         assert error.extensions == {"code": "DOCUMENT_TOO_DEEP", "limit": 200}
 
 
-def test_fields_of_one_name_are_compared_no_further_than_to_a_limit() -> None:
-    query = "{book{" + "next{next{title}} " * 200 + "}}"
-    cache = documents()
-    document = cache(None, {"query": query})
-    [error] = cache.validate(SCHEMA, document, specified_rules)
-    assert error.extensions == {"code": "TOO_MANY_OVERLAPS", "limit": 5_000}
+class TestOverlaps:
+    """Of n, n (n + 1) / 2 pairs, each with itself, too."""
+
+    @pytest.mark.parametrize(
+        ("make", "most"),
+        [
+            (lambda n: "{book{" + "title " * n + "}}", 99),
+            (lambda n: "{book{title:tags " + "title " * (n - 1) + "}}", 99),
+            (lambda n: "{book{" + "... on Book{title}" * n + "}}", 99),
+            (lambda n: "{book{title ...F}} fragment F on Book{" + "title " * n + "}", 98),
+            (lambda n: "{book{title}} fragment F on Book{" + "title " * n + "}", 99),
+            (lambda n: "{...F} fragment F on Book{id} fragment F on Book{" + "id " * n + "}", 99),
+        ],
+    )  # fmt: skip
+    def test_of_fields_of_one_name_have_a_limit(
+        self, make: Callable[[int], str], most: int
+    ) -> None:
+        assert broken(make(most)) is None
+        assert broken(make(most + 1)) == "TOO_MANY_OVERLAPS"
+
+    @pytest.mark.parametrize(
+        ("make", "most"),
+        [
+            # As many sets as fields, and as many fields in them.
+            (lambda n: "{book{" + "next{title}" * n + "}}", 57),
+            (lambda n: "{book{" + "...F " * n + "}} fragment F on Book{title}", 98),
+            (lambda n: "{book{" + times(n, "...F{0}") + "}}" + times(n, FRAGMENT), 97),
+        ],
+    )
+    def test_of_selection_sets_have_a_limit(self, make: Callable[[int], str], most: int) -> None:
+        assert broken(make(most)) is None
+        assert broken(make(most + 1)) == "TOO_MANY_OVERLAPS"
+
+    def test_are_those_of_all_operations(self) -> None:
+        query = "query A{book{" + "title " * 75 + "}}"
+        assert broken(query) is None
+        assert broken(query + query.replace("A", "B", 1), operation="A") == "TOO_MANY_OVERLAPS"
+
+    def test_are_found_through_fragments(self) -> None:
+        query = "{book{next{next{...F}} next{...G}}} fragment G on Book{next{...H}}"
+        query += " fragment F on Book{" + "title " * 50 + "} fragment H on Book{"
+        assert broken(query + "title " * 48 + "}") is None
+        assert broken(query + "title " * 50 + "}") == "TOO_MANY_OVERLAPS"
+
+    def test_are_not_what_only_looks_alike(self) -> None:
+        distinct = times(1_980, "t{}")
+        assert broken("{book{" + distinct + "}}") is None
 
 
 @given(st.text(alphabet='{}()[]:=!$@."\\#, \n_abfirst1-é', max_size=200))
