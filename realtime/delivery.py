@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from copy import deepcopy
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from realtime import tasks
 from realtime.cursor import Position
@@ -25,11 +25,17 @@ class Shared:
     result, the others take it.
     """
 
-    __slots__ = ("_copies", "_making", "results", "results_weight", "value")
+    __slots__ = ("_copies", "_era", "_making", "_results", "results_weight", "value")
+    era: ClassVar[int] = 0
+    """How often rights have changed, as far as this process has heard.
+
+    A result may show more than is due since to one with the same key: it is of its era alone.
+    """
 
     def __init__(self, value: Any) -> None:
         self.value = value
-        self.results: dict[Hashable, str] = {}
+        self._results: dict[Hashable, str] = {}
+        self._era = Shared.era
         self.results_weight = 0
         """Characters of the results."""
         self._making: dict[Hashable, asyncio.Future[Exception | None]] = {}
@@ -44,9 +50,13 @@ class Shared:
             copied = self._copies[key] = Shared(deepcopy(self.value))
         return copied
 
+    def made(self, key: Hashable) -> str | None:
+        """Return the result under a key, if there is one."""
+        return self._results.get(key) if self._era == Shared.era else None
+
     async def result(self, key: Hashable, make: Callable[[], Awaitable[str]]) -> str:
         """Return the result under a key, made by whoever asks first. Raises what making it does."""
-        while (result := self.results.get(key)) is None:
+        while (result := self.made(key)) is None:
             if (making := self._making.get(key)) is None:
                 return await self._make(key, make)
             await asyncio.wait({making})
@@ -59,8 +69,9 @@ class Shared:
     async def _make(self, key: Hashable, make: Callable[[], Awaitable[str]]) -> str:
         making = self._making[key] = asyncio.get_running_loop().create_future()
         failed: Exception | None = None
+        era = Shared.era
         try:
-            self.results[key] = result = await make()
+            result = await make()
         except DisownedError:
             raise
         except Exception as error:
@@ -69,7 +80,11 @@ class Shared:
         finally:
             del self._making[key]
             making.set_result(failed)
-        self.results_weight += len(result)
+        if era == Shared.era:
+            if era != self._era:
+                self._results, self._era, self.results_weight = {}, era, 0
+            self._results[key] = result
+            self.results_weight += len(result)
         return result
 
 

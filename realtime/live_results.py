@@ -1,6 +1,7 @@
 """The results of a live field: made once for all whose results are the same."""
 
 from collections.abc import Awaitable, Hashable
+from contextlib import suppress
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
@@ -15,7 +16,6 @@ from realtime.errors import fault, is_outage, reported
 from realtime.exceptions import ForbiddenError
 from realtime.live_stream import LiveStream
 from realtime.stream import Stream, disentangle, execute
-from realtime.viewers import Viewers
 
 
 class Sink(Protocol):
@@ -29,8 +29,8 @@ class LiveResults(Stream):
     """Those of a live field: executed and encoded once for all whose results are the same."""
 
     __slots__ = (
-        *("_executor", "_generation", "_has_one_cursor", "_heard", "_is_constant", "_key"),
-        *("_member", "_operation", "_sink", "_skip", "_values"),
+        *("_executor", "_has_one_cursor", "_key", "_member", "_operation", "_sink", "_skip"),
+        "_values",
     )
 
     def __init__(
@@ -48,13 +48,9 @@ class LiveResults(Stream):
         self._member = values.member
         member = self._member
         self._has_one_cursor = len(member.topics) == 1 and member.cursor is not None
-        self._operation = _operations.setdefault((operation, self._has_one_cursor), _Operation())
-        # What takes thousands of deliveries in a row need not ask again for what is constant,
-        # or is so for as long as the viewer's rights are.
-        scope = values.scope
-        self._is_constant = scope is sharing.to_everyone
-        self._key = self._key_of(scope()) if self._is_constant else None
-        self._generation = self._heard = -1
+        self._operation = _operations.setdefault((operation, self._has_one_cursor), _Same())
+        self._key: Hashable | None = None
+        """What others put the results under that are the same as this subscriber's, if known."""
         self._skip = values.skips if values.may_skip else None
         self._sink: Sink | None = None
 
@@ -72,7 +68,7 @@ class LiveResults(Stream):
 
     def suspend(self) -> None:
         """Deliver nothing until it is clear whether the viewer may still get it."""
-        self._member.taker = None
+        self._member.taker = self._key = None
 
     def resume(self) -> None:
         """Go on: the viewer may."""
@@ -118,16 +114,16 @@ class LiveResults(Stream):
                 raise DisownedError
             return result
 
-        try:
+        with suppress(DisownedError):
             result = await shared.result(self._key_of(scope), make)
-        except DisownedError:
-            result = await self._execute(shared)
-        return self._addressed(result)
+            if self._values.scope() == scope:
+                return self._addressed(result)
+        return self._addressed(await self._execute(shared))
 
     def take(self, shared: Shared) -> bool:
         """Send the result of what the reader waits for, if others have made it."""
         try:
-            result = shared.results.get(self._shared_key())
+            result = shared.made(self._key or self._shared_key())
             if result is None:
                 return False
             if self._skip is not None and self._skip(shared.value):
@@ -141,20 +137,15 @@ class LiveResults(Stream):
         return True
 
     def _shared_key(self) -> Hashable:
-        """Return where others put the results that are the same as this subscriber's."""
-        key, viewer = self._key, self._viewer
-        if key is not None and self._is_constant:
-            return key
-        if viewer is None:
-            return self._key_of(self._values.scope())
-        if viewer.generation != self._generation or Viewers.heard != self._heard:
-            key = self._key = self._key_of(self._values.scope())
-            self._generation, self._heard = viewer.generation, Viewers.heard
+        if (key := self._key) is None:
+            key = self._key_of(self._values.scope())
+            # Whoever else the viewer becomes, there is doubt about it before.
+            if self._viewer is not None or self._values.scope is sharing.to_everyone:
+                self._key = key
         return key
 
     def _key_of(self, scope: Hashable) -> Hashable:
-        # What was made before rights have changed may show more than is due to the same now.
-        return self._operation, scope, 0 if self._is_constant else Viewers.heard
+        return _cohorts.setdefault((self._operation, scope), _Same())
 
     async def _execute(self, shared: Shared) -> str:
         await tasks.turn()
@@ -174,11 +165,13 @@ def _with_cursor(result: str, cursor: str | None) -> str:
     return f'{result[:-1]},"extensions":{{"cursor":"{cursor}"}}}}' if cursor else result
 
 
-class _Operation:
-    """Stands for operations that are the same; cheaper to compare than what they consist of."""
+class _Same:
+    """Stands for all that are the same; cheaper to compare than what they consist of."""
 
 
-_operations: WeakValueDictionary[Hashable, _Operation] = WeakValueDictionary()
+_operations: WeakValueDictionary[Hashable, _Same] = WeakValueDictionary()
+_cohorts: WeakValueDictionary[Hashable, _Same] = WeakValueDictionary()
+"""Of one operation, those subscribers whose results are the same."""
 
 
 def operation_of(

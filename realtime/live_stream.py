@@ -37,7 +37,7 @@ class LiveStream:
         self.scope = share or _nobody
         """Returns what tells whose results are the same as this subscriber's; None: nobody's.
 
-        To be asked for each value: who is asking may change while the subscription lives.
+        To be asked anew where who is asking may have changed since.
         """
         self._ask = ask
         self._first = first

@@ -5,11 +5,11 @@ import contextvars
 import logging
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from realtime import access, tasks
 from realtime.conf import get_settings
-from realtime.delivery import Shown
+from realtime.delivery import Shared, Shown
 from realtime.hub import Hub
 from realtime.models import Event
 from realtime.rounds import Rounds
@@ -59,9 +59,6 @@ class Viewers:
     Get the running loop's own with `Viewers.current()`. It listens while anyone is
     here, and looks at each who has a session every now and then.
     """
-
-    heard: ClassVar[int] = 0
-    """How often this process has heard of changes of rights."""
 
     def __init__(self) -> None:
         self._by_user: dict[str | None, set[Watched]] = {}
@@ -143,7 +140,7 @@ class Viewers:
 
     def _heard(self, concerned: Iterable[Collection[str] | None] | None) -> None:
         """Suspend whom changes of rights concern; everyone if it is not known what was missed."""
-        Viewers.heard += 1
+        Shared.era += 1
         for users in [None] if concerned is None else concerned:
             for rumours in self._rumours:
                 rumours.update([None] if users is None else users)

@@ -52,6 +52,8 @@ class Library:
 
     def __init__(self) -> None:
         self.executions = 0
+        self.executing: Any = None
+        """Who began the execution that is under way."""
         self.begun = asyncio.Event()
         self.may_end = asyncio.Event()
         self.may_end.set()
@@ -94,6 +96,7 @@ class Library:
 
     async def _book(self, book: Book, info: Any, **_: Any) -> Book:
         self.executions += 1
+        self.executing = asker(info)
         self.begun.set()
         await self.may_end.wait()
         return book
