@@ -41,7 +41,7 @@ class Outbox:
 
     async def send(self, text: str) -> None:
         """Send a frame; return when the socket has taken it, or will not."""
-        if self._is_closed:
+        if self._is_closed or self.post(text):
             return
         self._sending += 1
         try:
