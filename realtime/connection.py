@@ -20,7 +20,7 @@ from realtime import tasks
 from realtime.conf import get_settings
 from realtime.encoding import encoded_text
 from realtime.errors import RequestError, fault, is_outage, reported
-from realtime.exceptions import RateLimitedError, TooManyConnectionsError
+from realtime.exceptions import TooManyConnectionsError
 from realtime.execution import Results, begin
 from realtime.live_results import LiveResults
 from realtime.outbox import Outbox
@@ -254,9 +254,6 @@ class Connection:
             if isinstance(results, Stream):
                 self._executing -= {asyncio.current_task()}
                 await self._deliver(id, payload, results)
-        except RateLimitedError as error:
-            errors = reported(self._handler, [error])
-            await self._end(id, partial(self._protocol.error, id, encoded_text(errors)))
         except RequestError as error:
             if error.is_outage:
                 # Clients take an `error` as the last word of an operation, but connect again.
