@@ -31,6 +31,7 @@ send_message(sender_id=str(user.pk), recipient_id=str(user.pk), content="Nobody 
 ENDS = {
     "logout": "[session.delete() for session in Session.objects.all()]",
     "deactivation": "user.is_active = False; user.save()",
+    "bulk deactivation": "User.objects.update(is_active=False)",
     "password": "user.set_password('new'); user.save()",
 }
 

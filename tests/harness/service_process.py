@@ -14,6 +14,7 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -214,7 +215,8 @@ class Service(ABC):
             raise self._error(what) from None
         finally:
             self._run = None
-            run.process.kill()
+            with suppress(ProcessLookupError):  # workers may outlive a killed supervisor
+                os.killpg(run.process.pid, signal.SIGKILL)
             run.process.wait()
             os.close(run.lifeline)
 
