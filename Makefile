@@ -11,9 +11,14 @@ SOURCES := accounts benchmarks django_project messaging orders realtime tests ma
 run: .venv/run .env ## Serve the demo on http://127.0.0.1:8000, PORT=… elsewhere
 	@$(BIN)/python manage.py demo $(PORT)
 
-test: .venv/dev ## Run all tests
+test: .venv/dev ## Run all tests, in three processes; ARGS="tests/realtime -k hub" for some, in one
 	@mkdir -p build
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m "not alone"
+	$(BIN)/python -m pytest -m alone
+endif
 
 faults: .venv/dev ## Kill everything again and again; DELIVERIES=… SEED=…
 	CLEW_FAULTS=$(DELIVERIES) CLEW_FAULTS_SEED=$(SEED) $(BIN)/python -m pytest tests/faults $(ARGS)

@@ -1,8 +1,12 @@
 """The benchmarks run; what they measure is for `make bench`."""
 
+import pytest
+
 from benchmarks.catalogue import chosen
 from benchmarks.workloads import limits, stalls
 from benchmarks.workloads.fanout import Pace, measure, report
+
+pytestmark = pytest.mark.alone
 
 
 def test_an_event_is_measured_beside_the_limit() -> None:

@@ -1,5 +1,6 @@
 """Node.js, by which the clients from npm run."""
 
+import fcntl
 import subprocess
 from pathlib import Path
 
@@ -11,7 +12,11 @@ class Node:
 
     def __init__(self, node: str, npm: str) -> None:
         self._node = node
-        self._run(npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", timeout=300)
+        wanted, installed = HERE / "package-lock.json", HERE / "node_modules/.package-lock.json"
+        with wanted.open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be at it
+            if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
+                self._run(npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", timeout=300)
 
     def run(self, *arguments: str) -> list[str]:
         """Run a script of this folder and return the lines it prints; it must not fail."""

@@ -1,4 +1,4 @@
-"""On PostgreSQL and Redis: the engine's tests that use them again, and two servers."""
+"""Two servers on PostgreSQL and Redis."""
 
 import asyncio
 import re
@@ -6,7 +6,6 @@ import urllib.request
 
 import pytest
 
-from tests.e2e.conftest import EngineElsewhere
 from tests.harness.http_client import GraphQLHTTP
 from tests.harness.server import ServerProcess, manage
 from tests.harness.servers import Environment
@@ -15,13 +14,6 @@ from tests.harness.websocket_client import GraphQLSocket
 
 SEND = """mutation Send($room: String!, $text: String!) {
     sendChatMessage(chatroom: $room, text: $text) { ok } }"""
-
-
-def test_the_engine_passes_its_tests_on_postgresql_and_redis(
-    engine_elsewhere: EngineElsewhere,
-) -> None:
-    status, output = engine_elsewhere.result()
-    assert status == 0, output
 
 
 @pytest.fixture(params=["pubsub", "core"])

@@ -9,6 +9,8 @@ from tests.e2e.abrupt import websocket
 from tests.harness.server import ServerProcess
 from tests.harness.servers import Environment, Kind
 
+pytestmark = pytest.mark.alone
+
 SLOW = {"query": "{ slow(seconds: 2) }"}
 
 

@@ -17,6 +17,8 @@ from tests.e2e.test_soak import resident
 from tests.harness.server import ServerProcess
 from tests.harness.servers import migrated
 
+pytestmark = pytest.mark.alone
+
 OTHERS = 999
 FACTOR = 1.2
 """By which the others' 99th percentile may be longer with the stalled client than without it."""
