@@ -66,7 +66,5 @@ async def test_it_is_one_query(live: list[Subscription], queries: list[str]) -> 
 
 
 async def test_it_finds_what_no_doorbell_told(live: list[Subscription]) -> None:
-    begun = monotonic()
     await silently([change(TOPICS[-1], "unheard")])
     assert await received(live[-1], 1) == ["unheard"]
-    assert monotonic() - begun < 3 * INTERVAL
