@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from accounts.inputs import is_storable, parse_id
 from accounts.models import User
+from realtime.compiled import ByKey
 
 
 def user_id(username: str) -> str | None:
@@ -17,4 +18,7 @@ def user_id(username: str) -> str | None:
 def known_ids(ids: Iterable[str]) -> dict[str, int]:
     """Return the primary keys of the users that exist of these ids, in one query."""
     pks = {pk: text for text in ids if (pk := parse_id(text)) is not None}
-    return {pks[pk]: pk for pk in User.objects.filter(pk__in=pks).values_list("pk", flat=True)}
+    return {pks[pk]: pk for pk in _ids(pks)}
+
+
+_ids = ByKey(User.objects.only("pk"))

@@ -16,6 +16,7 @@ from messaging.models import Message, Room, RoomMessage
 from messaging.rights import check_reader, check_room_reader
 from messaging.topics import inbox_topic, room_topic
 from realtime import log
+from realtime.compiled import ByKey
 from realtime.published import Published
 
 M = TypeVar("M", bound=Published)
@@ -64,9 +65,8 @@ def _messages_of(pk: int, size: int, edge: int | None) -> list[Message]:
     return _oldest_first(sent.union(received).order_by("-pk")[:size])
 
 
-def messages_by_id(ids: Iterable[str]) -> dict[int, Message]:
-    """Return the messages of these ids."""
-    return Message.objects.in_bulk(list(ids))
+messages_by_id = ByKey(Message.objects.all())
+"""Returns the messages of these ids."""
 
 
 def room_messages(
@@ -106,9 +106,8 @@ def room_snapshot(
     return {"cursor": cursor, "messages": _written_in(room, page_size(last), page_edge(before))}
 
 
-def room_messages_by_id(ids: Iterable[str]) -> dict[int, RoomMessage]:
-    """Return the room messages of these ids, with their senders."""
-    return RoomMessage.objects.select_related("sender").in_bulk(list(ids))
+room_messages_by_id = ByKey(RoomMessage.objects.select_related("sender"))
+"""Returns the room messages of these ids, with their senders."""
 
 
 def _newest(messages: QuerySet[M], size: int, edge: int | None) -> QuerySet[M]:

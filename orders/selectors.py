@@ -1,6 +1,6 @@
 """Reads of orders, of those that `asker` may read: None is nobody in particular."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from orders.models import Order
 from orders.rights import may_read_all
 from orders.topics import ALL_ORDERS, order_topic, user_orders_topic
 from realtime import log
+from realtime.compiled import ByKey
 from realtime.models import Event
 
 
@@ -80,14 +81,16 @@ def order(asker: User | None, id: str) -> Order | None:
     return None if pk is None else _readable(asker).filter(pk=pk).first()
 
 
-def orders_by_id(ids: Iterable[str]) -> dict[int, Order]:
-    """Return the orders of these ids with their users."""
-    return Order.objects.select_related("user").in_bulk(list(ids))
+orders_by_id = ByKey(Order.objects.select_related("user"))
+"""Returns the orders of these ids with their users."""
+
+
+_users = ByKey(User.objects.all())
 
 
 def deleted_orders(events: Sequence[Event]) -> dict[str, Order]:
     """Return orders as they were, with the users that are left, from the facts of their events."""
-    users = User.objects.in_bulk([event.data["user_id"] for event in events])
+    users = _users({event.data["user_id"] for event in events})
     return {event.object_id: _restored(event, users) for event in events}
 
 

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from secrets import token_hex
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from django.db.models import Min, QuerySet
 from django.utils import timezone
 
 from realtime import cursor
+from realtime.compiled import Compiled, Slot
 from realtime.cursor import Position
 from realtime.exceptions import ForeignDatabaseError
 from realtime.models import Event, Topic
@@ -78,12 +80,29 @@ def read(after: Mapping[str, int], *, limit: int) -> list[Event]:
     from the offsets reached.
     """
     positions = list(after.items())
+    if len(positions) == 1:
+        [(topic, offset)] = positions
+        return _following(limit)(router.db_for_write(Event), topic, offset)
     events: list[Event] = []
     for start in range(0, len(positions), BATCH):
         events += _read(positions[start : start + BATCH], limit - len(events))
         if len(events) >= limit:
             break
     return events
+
+
+@cache
+def _following(limit: int) -> Compiled[Event]:
+    """Return what finds the events of one topic beyond an offset."""
+    of, offset = map(Event._meta.get_field, ("topic", "offset"))
+    return Compiled(
+        lambda using: (
+            Event.objects.using(using)
+            .select_related("topic")
+            .filter(topic=Slot(0, of), offset__gt=Slot(1, offset))
+            .order_by("offset")[:limit]
+        )
+    )
 
 
 def _read(positions: Sequence[tuple[str, int]], limit: int) -> Iterator[Event]:
@@ -111,13 +130,18 @@ def heads(topics: Collection[str]) -> dict[str, Position]:
     """Return where the log of each topic ends, NOTHING where it has not begun."""
     names = list(topics)
     found = dict.fromkeys(names, NOTHING)
-    query = Topic.objects.using(router.db_for_write(Topic))
-    for start in range(0, len(names), LOOKUP):
-        rows = query.filter(name__in=names[start : start + LOOKUP])
-        found.update(
-            (name, Position(offset, epoch))
-            for name, offset, epoch in rows.values_list("name", "offset", "epoch")
-        )
+    using = router.db_for_write(Topic)
+    table, *columns = quoted(using, Topic._meta.db_table, "name", "offset", "epoch")
+    with connections[using].cursor() as cursor:
+        for start in range(0, len(names), LOOKUP):
+            some = names[start : start + LOOKUP]
+            cursor.execute(
+                # Only names and placeholders are put into the text.
+                f"SELECT {', '.join(columns)} FROM {table}"  # noqa: S608
+                f" WHERE {columns[0]} IN ({', '.join(['%s'] * len(some))})",
+                some,
+            )
+            found.update((name, Position(*head)) for name, *head in cursor.fetchall())
     return found
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cache, reduce
 from operator import or_
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connections, models, router, transaction
 from django.db.models.signals import class_prepared, post_delete, post_save, pre_delete, pre_save
 
+from realtime.compiled import ByKey
 from realtime.log import BATCH, Change
 from realtime.models import Event
 from realtime.publishing import Batch, publish, publishing
@@ -181,11 +182,14 @@ def _changes(kind: Event.Kind, *versions: Published | None) -> list[Change]:
 
 def _stored(model: type[M], pks: Iterable[Any], using: str) -> dict[Any, M]:
     """Return the rows as they stand in the database, locked in a fixed order, by primary key."""
-    rows = model._base_manager.using(using).order_by("pk")
-    if connections[using].in_atomic_block:
-        # Not the key: a child's foreign key may refer to the row meanwhile.
-        rows = rows.select_for_update(no_key=True)
-    return rows.in_bulk(list(pks))
+    return _by_key(model, locks=connections[using].in_atomic_block)(pks, using=using)
+
+
+@cache
+def _by_key(model: type[M], *, locks: bool) -> ByKey[M]:
+    rows = model._base_manager.order_by("pk")
+    # Not the key: a child's foreign key may refer to the row meanwhile.
+    return ByKey(rows.select_for_update(no_key=True) if locks else rows)
 
 
 def _is_taken(obj: models.Model) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from django.apps import apps
 from django.db.models import Model, QuerySet
 
+from realtime.compiled import ByKey
 from realtime.payloads import Reference
 
 
@@ -17,7 +18,7 @@ class Reading:
     """
 
     def __init__(self, querysets: Iterable[QuerySet[Any]] = ()) -> None:
-        self._querysets = {rows.model._meta.label_lower: rows.all() for rows in querysets}
+        self._by_key = {rows.model._meta.label_lower: ByKey(rows.all()) for rows in querysets}
 
     def read(self, references: Iterable[Reference]) -> dict[Reference, Model]:
         """Return the instances that are there. Runs in a database thread."""
@@ -26,17 +27,18 @@ class Reading:
             groups[reference.label, reference.using].append(reference)
         found: dict[Reference, Model] = {}
         for (label, using), wanted in groups.items():
-            rows, to_python = self._rows(label), _key(label)
-            by_pk = rows.using(using).in_bulk([reference.pk for reference in wanted])
+            to_python = _key(label)
+            by_pk = self._rows(label)([reference.pk for reference in wanted], using=using)
             for reference in wanted:
                 if (instance := by_pk.get(to_python(reference.pk))) is not None:
                     found[reference] = instance
         return found
 
-    def _rows(self, label: str) -> QuerySet[Any]:
-        rows = self._querysets.get(label)
-        # The base manager, as for foreign keys: the default one may hide rows.
-        return apps.get_model(label)._base_manager.all() if rows is None else rows.all()
+    def _rows(self, label: str) -> ByKey[Any]:
+        if (rows := self._by_key.get(label)) is None:
+            # The base manager, as for foreign keys: the default one may hide rows.
+            rows = self._by_key[label] = ByKey(apps.get_model(label)._base_manager.all())
+        return rows
 
 
 def _key(label: str) -> Any:

@@ -1,10 +1,11 @@
 """Statements written by hand, where the ORM would take longer than the database."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from django.db import connections
-from django.db.models import Model
+from django.db.models import Field, Model
 
 ROWS = 200
 """Rows in one statement: far below every backend's limit of parameters."""
@@ -17,7 +18,7 @@ def quoted(using: str, *names: str) -> Iterator[str]:
 
 def insert(
     model: type[Model],
-    columns: Sequence[str],
+    columns: tuple[str, ...],
     rows: Sequence[Sequence[object]],
     *,
     using: str,
@@ -28,20 +29,25 @@ def insert(
     `then` is the rest of the statement; what it returns is returned.
     """
     connection = connections[using]
-    every = {field.column: field for field in model._meta.concrete_fields}
-    fields = [every[column] for column in columns]
-    table, *names = quoted(using, model._meta.db_table, *columns)
-    row = f"({', '.join(['%s'] * len(fields))})"
+    fields = _fields(model, columns)
+    prepared: dict[tuple[str, int], Any] = {}
+
+    def prepare(field: "Field[Any, Any]", value: object) -> Any:
+        if type(value) in (str, int):  # to every database what they are here
+            return value
+        key = field.attname, id(value)  # once for all rows that share it
+        if key not in prepared:
+            prepared[key] = field.get_db_prep_save(value, connection)
+        return prepared[key]
+
     returned: list[tuple[Any, ...]] = []
     with connection.cursor() as cursor:
         for start in range(0, len(rows), ROWS):
             batch = rows[start : start + ROWS]
             cursor.execute(
-                # Only names and placeholders are put into the text.
-                f"INSERT INTO {table} ({', '.join(names)})"  # noqa: S608
-                f" VALUES {', '.join([row] * len(batch))} {then}",
+                f"{_insert(using, model, columns, len(batch))} {then}",
                 [
-                    field.get_db_prep_save(value, connection)
+                    prepare(field, value)
                     for values in batch
                     for field, value in zip(fields, values, strict=True)
                 ],
@@ -49,3 +55,17 @@ def insert(
             if then:
                 returned += cursor.fetchall()
     return returned
+
+
+@cache
+def _fields(model: type[Model], columns: tuple[str, ...]) -> "list[Field[Any, Any]]":
+    every = {field.column: field for field in model._meta.concrete_fields}
+    return [every[column] for column in columns]
+
+
+@cache
+def _insert(using: str, model: type[Model], columns: tuple[str, ...], rows: int) -> str:
+    table, *names = quoted(using, model._meta.db_table, *columns)
+    row = f"({', '.join(['%s'] * len(columns))})"
+    # Only names and placeholders are put into the text.
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES {', '.join([row] * rows)}"  # noqa: S608
