@@ -1,7 +1,7 @@
 """What travels from the log to the subscribers of a field, and what they share of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -50,13 +50,14 @@ class Shared:
             copied = self._copies[key] = Shared(deepcopy(self.value))
         return copied
 
-    def made(self, key: Hashable) -> str | None:
-        """Return the result under a key, if there is one."""
-        return self._results.get(key) if self._era == Shared.era else None
+    @property
+    def results(self) -> Mapping[Hashable, str]:
+        """The results that there are now, by their keys."""
+        return self._results if self._era == Shared.era else {}
 
     async def result(self, key: Hashable, make: Callable[[], Awaitable[str]]) -> str:
         """Return the result under a key, made by whoever asks first. Raises what making it does."""
-        while (result := self.made(key)) is None:
+        while (result := self.results.get(key)) is None:
             if (making := self._making.get(key)) is None:
                 return await self._make(key, make)
             await asyncio.wait({making})

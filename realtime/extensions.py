@@ -14,3 +14,6 @@ class Writer(Protocol):
 
         If not, `send` says when it can be. Middleware that wraps `send` does not see it.
         """
+
+    def around(self, before: str, after: str) -> "Writer":
+        """Return one that puts each text between these."""

@@ -22,7 +22,7 @@ from realtime.member import Member
 from realtime.models import is_topic_name
 from realtime.reading import AS_THEY_ARE, Reading
 from realtime.replay import Replays
-from realtime.subscription import Subscription, resumed
+from realtime.subscription import Subscription, hand_out, resumed
 
 logger = logging.getLogger("realtime.hub")
 
@@ -297,33 +297,40 @@ class Hub:
         Who comes meanwhile has read a head that is beyond it, or reads it from the log:
         the positions stand already where they will be.
         """
-        taken = 0
         for name, topic in news_of:
             for feed, members in [*topic.members.items()]:
                 shown = loaded.get(feed, {})
-                deliveries = () if isinstance(shown, LoadError) else shown.get(name, ())
-                if feed in feeds[name] and not deliveries and not isinstance(shown, LoadError):
-                    continue  # nothing of it is shown
-                for subscription in [*members]:
-                    if feed not in feeds[name]:  # nobody had the field when this was read
+                if feed not in feeds[name]:  # nobody had the field when this was read
+                    for subscription in [*members]:
                         subscription.fall_behind()
-                    elif isinstance(shown, LoadError):
+                        await asyncio.sleep(0)
+                elif isinstance(shown, LoadError):
+                    for subscription in [*members]:
                         subscription.fail(shown)
-                    elif not _push(subscription, deliveries):
-                        taken += len(deliveries)
-                        if taken < BREATH:
-                            continue
-                        taken = 0
-                    # Also lest others need the result that a first one is to make.
-                    await asyncio.sleep(0)
+                        await asyncio.sleep(0)
+                elif deliveries := shown.get(name):
+                    await _push(deliveries, [*members])
 
 
-def _push(subscription: Subscription, deliveries: Sequence[Delivery]) -> bool:
+async def _push(deliveries: Sequence[Delivery], subscriptions: Sequence[Subscription]) -> None:
+    taken = 0
+    for subscription in hand_out(deliveries, subscriptions):
+        if subscription is not None and _takes(subscription, deliveries):
+            taken += len(deliveries)
+            if taken < BREATH:
+                continue
+            taken = 0
+        # Also lest others need the result that a first one is to make.
+        await asyncio.sleep(0)
+
+
+def _takes(subscription: Subscription, deliveries: Sequence[Delivery]) -> bool:
+    """Push what one is to get; return whether its reader has nothing to do now."""
     try:
-        return subscription.push(deliveries)
+        return not subscription.push(deliveries)
     except Exception as error:
         subscription.fail(error)  # of one reader alone, and so are its faults
-        return True
+        return False
 
 
 _running: dict[asyncio.AbstractEventLoop, Hub] = {}

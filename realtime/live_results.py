@@ -14,12 +14,16 @@ from realtime.eager import Unfinished
 from realtime.encoding import encoded
 from realtime.errors import fault, is_outage, reported
 from realtime.exceptions import ForbiddenError
+from realtime.extensions import Writer
 from realtime.live_stream import LiveStream
 from realtime.stream import Stream, disentangle, execute
 
 
 class Sink(Protocol):
     """Where the results of one operation go."""
+
+    writer: Writer | None
+    """What writes a result without awaiting, where the server can."""
 
     def send(self, result: str) -> Unfinished | None:
         """Send a result; return what is to be awaited before the next, if anything is."""
@@ -68,7 +72,7 @@ class LiveResults(Stream):
 
     def suspend(self) -> None:
         """Deliver nothing until it is clear whether the viewer may still get it."""
-        self._member.taker = self._key = None
+        self._member.taker = self._member.writer = self._key = None
 
     def resume(self) -> None:
         """Go on: the viewer may."""
@@ -123,7 +127,7 @@ class LiveResults(Stream):
     def take(self, shared: Shared) -> bool:
         """Send the result of what the reader waits for, if others have made it."""
         try:
-            result = shared.made(self._key or self._shared_key())
+            result = shared.results.get(self._key or self._shared_key())
             if result is None:
                 return False
             if self._skip is not None and self._skip(shared.value):
@@ -141,7 +145,9 @@ class LiveResults(Stream):
             key = self._key_of(self._values.scope())
             # Whoever else the viewer becomes, there is doubt about it before.
             if self._viewer is not None or self._values.scope is sharing.to_everyone:
-                self._key = key
+                self._key = self._member.key = key
+                if self._sink is not None and self._has_one_cursor and self._skip is None:
+                    self._member.writer = self._sink.writer
         return key
 
     def _key_of(self, scope: Hashable) -> Hashable:

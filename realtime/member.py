@@ -2,13 +2,14 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from realtime import tasks
 from realtime.cursor import Position
 from realtime.delivery import Entry, Feed, Shared
 from realtime.eager import Unfinished
+from realtime.extensions import Writer
 
 S = TypeVar("S", bound=Shared)
 S_contra = TypeVar("S_contra", bound=Shared, contravariant=True)
@@ -28,11 +29,17 @@ class Member(ABC, Generic[S]):
     """
 
     # Thousands are used in a row: the less memory each touches, the faster it is.
-    __slots__ = ("_closed", "_hub", "_loop", "_unfinished", "_waiter", "taker", "topics")
+    __slots__ = (
+        *("_closed", "_hub", "_loop", "_unfinished", "_waiter", "key", "taker", "topics"),
+        "writer",
+    )
 
     def __init__(self, hub: "Follower", topics: Collection[str]) -> None:
         self.topics = frozenset(topics)
         self.taker: Taker[S] | None = None
+        self.writer: Writer | None = None
+        """Writes the result under `key` of what comes, where the taker would do nothing else."""
+        self.key: Hashable | None = None
         self._hub = hub
         self._closed = False
         self._loop = asyncio.get_running_loop()
@@ -53,7 +60,7 @@ class Member(ABC, Generic[S]):
     async def aclose(self) -> None:
         """Leave the hub. Idempotent."""
         self._closed = True
-        self.taker = None  # who has this one, too
+        self.taker = self.writer = None  # who has this one, too
         self._wake()
         await self._hub.leave(self)
 

@@ -1,12 +1,12 @@
 """What a reader holds of the hub and its log: the deliveries of some topics."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from realtime import cursor, tasks
 from realtime.conf import get_settings
 from realtime.cursor import Position
-from realtime.delivery import Delivery, Feed, Place
+from realtime.delivery import BREATH, Delivery, Feed, Place
 from realtime.exceptions import CursorExpiredError, CursorInvalidError
 from realtime.log import NOTHING, Extent
 from realtime.member import Follower, Member
@@ -187,6 +187,50 @@ class Subscription(Member[Delivery]):
         """End with an error, which the reader meets at its next step."""
         self._error = error
         self._wake()
+
+
+def hand_out(
+    deliveries: Sequence[Delivery], subscriptions: Iterable[Subscription]
+) -> Iterator[Subscription | None]:
+    """Write what others have made of a topic's deliveries to those who wait for nothing else.
+
+    Yields those to whom they are still to be pushed, and None where the event loop is to
+    serve others, too.
+    """
+    made = _made(deliveries)
+    written = 0
+    # One frame of Python for thousands in a row, and few objects: that is what it costs.
+    for subscription in subscriptions:
+        writer, is_written = subscription.writer, True
+        try:
+            for place, results in made:
+                waiter, before = subscription._waiter, subscription._taken
+                if (
+                    writer is None
+                    or waiter is None
+                    or waiter.done()
+                    or before is None
+                    or before[0] != place[0]
+                    or before[1][0] >= place[1][0]
+                    or (result := results.get(subscription.key)) is None
+                    or not writer.write(result)
+                ):
+                    is_written = False
+                    break
+                subscription._taken = place
+        except Exception:
+            is_written = False  # it is one's own alone, who meets it again
+        if is_written:
+            written += len(made)
+            if written < BREATH:
+                continue
+            written = 0
+        yield None if is_written else subscription
+        made = _made(deliveries)
+
+
+def _made(deliveries: Sequence[Delivery]) -> list[tuple[Place, Mapping[Hashable, str]]]:
+    return [(delivery.place, delivery.results) for delivery in deliveries]
 
 
 def resumed(after: str, extents: Mapping[str, Extent]) -> Mapping[str, Position]:

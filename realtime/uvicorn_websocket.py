@@ -20,23 +20,39 @@ _FINAL_TEXT = 0x81
 _SHORT, _MEDIUM, _LONG = Struct("!BB").pack, Struct("!BBH").pack, Struct("!BBQ").pack
 
 
+class _Wire:
+    """One WebSocket's transport, and whether it takes frames."""
+
+    __slots__ = ("is_closed", "is_open", "transport")
+
+    def __init__(self, transport: WriteTransport) -> None:
+        self.transport = transport
+        self.is_open = True
+        self.is_closed = False
+
+
 class Writer:
     """Writes text frames to one WebSocket."""
 
     # Thousands are used in a row: the less memory each touches, the faster it is.
-    __slots__ = ("_transport", "is_closed", "is_paused")
+    __slots__ = ("_after", "_before", "_wire")
 
-    def __init__(self, transport: WriteTransport) -> None:
-        self._transport = transport
-        self.is_paused = False
-        self.is_closed = False
+    def __init__(self, wire: _Wire, before: str = "", after: str = "") -> None:
+        self._wire = wire
+        self._before = before
+        self._after = after
+
+    def around(self, before: str, after: str) -> "Writer":
+        """Return one that puts each text between these."""
+        return Writer(self._wire, before, after)
 
     def write(self, text: str) -> bool:
         """Write a frame, unless the client has too much to read; return whether it was written."""
-        transport = self._transport
-        if self.is_paused or self.is_closed or transport.is_closing():
+        wire = self._wire
+        transport = wire.transport
+        if not wire.is_open or transport.is_closing():
             return False
-        payload = text.encode()
+        payload = f"{self._before}{text}{self._after}".encode()
         size = len(payload)
         if size < 126:
             header = _SHORT(_FINAL_TEXT, size)
@@ -54,7 +70,7 @@ class WebSocket(WebSocketsSansIOProtocol):
     def connection_made(self, transport: BaseTransport) -> None:
         """Begin."""
         super().connection_made(transport)
-        self._writer = Writer(self.transport)
+        self._wire = _Wire(self.transport)
         http = self.transport.get_protocol()
         if hasattr(http, "parser"):  # which is done, and holds what holds it; so Uvicorn elsewhere
             http.parser = None
@@ -78,23 +94,24 @@ class WebSocket(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         scope: dict[str, Any] | None = getattr(self, "scope", None)
         if scope is not None:  # else it was refused
-            scope["extensions"][WRITER] = self._writer
+            scope["extensions"][WRITER] = Writer(self._wire)
 
     async def send(self, message: Any) -> None:
         """Send a message of the application."""
         if message["type"] == "websocket.close":
-            self._writer.is_closed = True  # RFC 6455, section 5.5.1: no more data
+            # RFC 6455, section 5.5.1: no more data.
+            self._wire.is_closed, self._wire.is_open = True, False
         await super().send(message)
 
     def pause_writing(self) -> None:
         """Have writers wait: too much lies in the transport's buffer."""
         super().pause_writing()
-        self._writer.is_paused = True
+        self._wire.is_open = False
 
     def resume_writing(self) -> None:
         """Let writers go on."""
         super().resume_writing()
-        self._writer.is_paused = False
+        self._wire.is_open = not self._wire.is_closed
 
 
 _lost = Rounds(WebSocket._end, pause=0.002)
