@@ -5,6 +5,7 @@ it, which together take longer than the system call. `manage.py serve` uses this
 `--ws realtime.uvicorn_websocket:WebSocket` does.
 """
 
+import asyncio
 from asyncio import BaseTransport, WriteTransport
 from struct import Struct
 from typing import Any
@@ -64,8 +65,52 @@ class Writer:
         return True
 
 
+class _Inbox:
+    """What came from a client, as an asyncio.Queue of which each connection would take 3 KiB."""
+
+    __slots__ = ("_messages", "_readers")
+
+    def __init__(self) -> None:
+        self._messages: list[Any] = []
+        self._readers: list[asyncio.Future[None]] = []
+
+    def put_nowait(self, message: Any) -> None:
+        """Add a message."""
+        self._messages.append(message)
+        self._wake()
+
+    def empty(self) -> bool:
+        """Tell whether there is none."""
+        return not self._messages
+
+    async def get(self) -> Any:
+        """Return the next message, when there is one."""
+        while not self._messages:
+            reader = asyncio.get_running_loop().create_future()
+            self._readers.append(reader)
+            try:
+                await reader
+            except asyncio.CancelledError:
+                if reader in self._readers:
+                    self._readers.remove(reader)
+                else:
+                    self._wake()  # the next instead
+                raise
+        return self._messages.pop(0)
+
+    def _wake(self) -> None:
+        while self._readers:
+            if not (reader := self._readers.pop(0)).done():
+                reader.set_result(None)
+                return
+
+
 class WebSocket(WebSocketsSansIOProtocol):
     """One connection, with a `Writer` among the extensions of its scope."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.queue: Any = _Inbox()
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Begin."""
@@ -102,6 +147,10 @@ class WebSocket(WebSocketsSansIOProtocol):
             # RFC 6455, section 5.5.1: no more data.
             self._wire.is_closed, self._wire.is_open = True, False
         await super().send(message)
+        if message["type"] == "websocket.accept":
+            # They are done with, and have all headers once more.
+            self.request: Any = None
+            self.response: Any = None
 
     def pause_writing(self) -> None:
         """Have writers wait: too much lies in the transport's buffer."""

@@ -33,7 +33,7 @@ class Application:
 
 
 @asynccontextmanager
-async def served(application: Application) -> AsyncIterator[uvicorn.Server]:
+async def served(application: Any) -> AsyncIterator[uvicorn.Server]:
     config = uvicorn.Config(
         application,
         port=0,
@@ -88,6 +88,16 @@ async def test_a_size_is_counted_in_bytes(
     writer, _ = await application.accepted
     assert writer.write("ü€😀" * 20)
     assert await client.recv() == "ü€😀" * 20
+
+
+async def test_a_text_may_be_put_between_others(
+    application: Application, client: ClientConnection
+) -> None:
+    writer, _ = await application.accepted
+    around = writer.around("<", "ü>")
+    assert around.write("x" * 122)
+    assert writer.write("y")
+    assert [await client.recv(), await client.recv()] == [f"<{'x' * 122}ü>", "y"]
 
 
 async def test_frames_that_were_sent_and_written_keep_their_order(
@@ -158,3 +168,53 @@ async def test_a_handshake_that_is_none_is_refused(application: Application) -> 
         writer.close()
         with suppress(OSError):
             await writer.wait_closed()
+
+
+class TestReceiving:
+    @pytest.fixture
+    async def received(self) -> AsyncIterator[tuple[Any, ClientConnection, Any]]:
+        """Yield the application's `receive` of a WebSocket, its client, and Uvicorn's protocol."""
+        accepted: asyncio.Future[Any] = asyncio.Future()
+        ended = asyncio.Event()
+
+        async def application(scope: Any, receive: Any, send: Any) -> None:
+            await receive()
+            await send({"type": "websocket.accept"})
+            accepted.set_result(receive)
+            await ended.wait()
+
+        async with (
+            asyncio.timeout(PATIENCE),
+            served(application) as server,
+            connect(url(server), compression=None) as client,
+        ):
+            [connection] = server.server_state.connections
+            yield await accepted, client, connection
+            ended.set()
+
+    async def test_messages_come_in_order(self, received: Any) -> None:
+        receive, client, _ = received
+        for n in range(20):
+            await client.send(str(n))
+        assert [(await receive())["text"] for _ in range(20)] == [str(n) for n in range(20)]
+
+    async def test_each_message_is_of_one_reader(self, received: Any) -> None:
+        receive, client, _ = received
+        readers = [asyncio.create_task(receive()) for _ in range(3)]
+        for n in range(3):
+            await client.send(str(n))
+        assert [(await reader)["text"] for reader in readers] == ["0", "1", "2"]
+
+    @pytest.mark.parametrize("when", ["before", "after"])
+    async def test_what_comes_as_its_reader_gives_up_is_of_the_next(
+        self, received: Any, when: str
+    ) -> None:
+        receive, _, connection = received
+        first, second = (asyncio.create_task(receive()) for _ in range(2))
+        await asyncio.sleep(0)
+        if when == "before":
+            first.cancel()
+        connection.queue.put_nowait({"type": "websocket.receive", "text": "Hello"})
+        first.cancel()
+        assert (await second)["text"] == "Hello"
+        assert first.cancelled()
