@@ -20,8 +20,9 @@ from realtime.subscription import Subscription
 from realtime.testing import GraphQLClient, Socket
 from tests.realtime.library import library, token, user
 from tests.realtime.stranger import Stranger
+from tests.realtime.writing import way
 
-__all__ = ["library", "token", "user"]
+__all__ = ["library", "token", "user", "way"]
 
 
 class Titles:

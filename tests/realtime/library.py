@@ -16,6 +16,7 @@ from realtime.authentication import ViewerMiddleware
 from realtime.database import in_database
 from realtime.live import LiveSubscriptionType, everyone
 from realtime.sessions import begin, opened
+from tests.realtime.writing import as_served
 from tests.shelf.models import Book
 
 User = get_user_model()
@@ -57,7 +58,7 @@ class Gate:
 class Library:
     """The schema, and what a test may do to who asks for its fields."""
 
-    def __init__(self) -> None:
+    def __init__(self, way: str) -> None:
         self.closed_to: set[str] = set()
         """Who is kept out, by name, by nothing that Django knows of."""
         self.gates: dict[str, Gate] = defaultdict(Gate)
@@ -80,7 +81,7 @@ class Library:
         subscription.set_field("label", _label)
         subscription.set_source("endless", _endless)
         schema = make_executable_schema(TYPES, subscription, _queries(), _mutations())
-        self.application = ViewerMiddleware(graphql_app(schema))
+        self.application = as_served(ViewerMiddleware(graphql_app(schema)), way)
 
     async def _books(self, _: Any, info: Any) -> str:
         if not await in_database(self._is_reader)(_user(info)):
@@ -168,8 +169,8 @@ def token_of(user: Any) -> str:
 
 
 @pytest.fixture
-def library() -> Library:
-    return Library()
+def library(way: str) -> Library:
+    return Library(way)
 
 
 @pytest.fixture

@@ -22,6 +22,12 @@ Connect = Callable[..., Awaitable[GraphQLClient]]
 
 
 @pytest.fixture
+def way() -> str:
+    """It is all one how frames are sent here."""
+    return "awaited"
+
+
+@pytest.fixture
 async def connect(library: Library, subprotocol: str) -> AsyncIterator[Connect]:
     """Connect with the options of a client, perhaps from an address, until the test ends."""
     async with AsyncExitStack() as stack:

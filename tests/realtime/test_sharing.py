@@ -15,6 +15,7 @@ from realtime.asgi import graphql_app
 from realtime.database import in_database
 from realtime.live import LiveSubscriptionType, everyone
 from realtime.testing import GraphQLClient, OperationError
+from tests.realtime.writing import as_served
 from tests.shelf.models import Book
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,7 +51,7 @@ def _title(book: Book, info: Any) -> str:
 class Library:
     """A schema that tells who was asking, and counts its executions."""
 
-    def __init__(self) -> None:
+    def __init__(self, way: str) -> None:
         self.executions = 0
         self.executing: Any = None
         """Who began the execution that is under way."""
@@ -68,7 +69,7 @@ class Library:
         book = ObjectType("Book")
         book.set_field("title", _title)
         book.set_field("asker", lambda _, info: asker(info).username)
-        self._app = graphql_app(make_executable_schema(TYPE_DEFS, live, book))
+        self._app = as_served(graphql_app(make_executable_schema(TYPE_DEFS, live, book)), way)
         self._clients = AsyncExitStack()
 
     async def client(
@@ -103,8 +104,8 @@ class Library:
 
 
 @pytest.fixture
-async def library() -> AsyncIterator[Library]:
-    library = Library()
+async def library(way: str) -> AsyncIterator[Library]:
+    library = Library(way)
     try:
         yield library
     finally:
