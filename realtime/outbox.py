@@ -41,11 +41,12 @@ class Outbox:
 
     async def send(self, text: str) -> None:
         """Send a frame; return when the socket has taken it, or will not."""
-        if self._is_closed or self.post(text):
+        if self._is_closed:
             return
         self._sending += 1
         try:
-            await self._send({"type": "websocket.send", "text": text})
+            if not self.post(text):
+                await self._send({"type": "websocket.send", "text": text})
         except (OSError, RuntimeError):
             return  # the peer is going; `receive` will say so. Servers raise RuntimeErrors, too.
         finally:

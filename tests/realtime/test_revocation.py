@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.contrib.sessions.models import Session
+from django.db import transaction
 from django.utils import timezone
 
 from realtime import access
@@ -16,8 +17,9 @@ from realtime.database import in_database
 from realtime.protocols import DIALECTS
 from realtime.testing import ConnectionClosedError, GraphQLClient, OperationError
 from tests.realtime.conftest import hub_tasks
-from tests.realtime.library import BOOKS, NEWS, Library, create, token_of
+from tests.realtime.library import BOOKS, NEWS, Library, create, reader, token_of
 from tests.realtime.streams import HttpStream
+from tests.shelf.models import Book
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -321,3 +323,26 @@ class TestConnections:
             ):
                 pass
         assert caught.value.code == 4403
+
+
+async def test_who_has_got_something_gets_nothing_more(
+    subscribe: Subscribe, user: Any, token: str
+) -> None:
+    others = await in_database(lambda: token_of(reader("other")))()
+    books = [await subscribe(token) for _ in range(3)]
+    other = await subscribe(others)
+    for title in "abc":
+        await create(title)
+    for each in (*books, other):
+        assert [await each.receive() for _ in "abc"] == [*"abc"]
+
+    @in_database
+    @transaction.atomic
+    def revoke() -> None:
+        user.user_permissions.clear()
+        Book.objects.create(title="Secret")
+
+    await revoke()
+    assert await other.receive() == "Secret"
+    for each in books:
+        await each.refused()
