@@ -315,7 +315,7 @@ class Hub:
 async def _push(deliveries: Sequence[Delivery], subscriptions: Sequence[Subscription]) -> None:
     taken = 0
     for subscription in hand_out(deliveries, subscriptions):
-        if subscription is not None and _takes(subscription, deliveries):
+        if subscription is not None and not _has_work(subscription, deliveries):
             taken += len(deliveries)
             if taken < BREATH:
                 continue
@@ -324,13 +324,13 @@ async def _push(deliveries: Sequence[Delivery], subscriptions: Sequence[Subscrip
         await asyncio.sleep(0)
 
 
-def _takes(subscription: Subscription, deliveries: Sequence[Delivery]) -> bool:
-    """Push what one is to get; return whether its reader has nothing to do now."""
+def _has_work(subscription: Subscription, deliveries: Sequence[Delivery]) -> bool:
+    """Push what one is to get; return whether its reader has something to do now."""
     try:
-        return not subscription.push(deliveries)
+        return subscription.push(deliveries)
     except Exception as error:
         subscription.fail(error)  # of one reader alone, and so are its faults
-        return False
+        return True
 
 
 _running: dict[asyncio.AbstractEventLoop, Hub] = {}

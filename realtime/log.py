@@ -132,16 +132,16 @@ def heads(topics: Collection[str]) -> dict[str, Position]:
     found = dict.fromkeys(names, NOTHING)
     using = router.db_for_write(Topic)
     table, *columns = quoted(using, Topic._meta.db_table, "name", "offset", "epoch")
-    with connections[using].cursor() as cursor:
+    with connections[using].cursor() as database:
         for start in range(0, len(names), LOOKUP):
             some = names[start : start + LOOKUP]
-            cursor.execute(
+            database.execute(
                 # Only names and placeholders are put into the text.
                 f"SELECT {', '.join(columns)} FROM {table}"  # noqa: S608
                 f" WHERE {columns[0]} IN ({', '.join(['%s'] * len(some))})",
                 some,
             )
-            found.update((name, Position(*head)) for name, *head in cursor.fetchall())
+            found.update((name, Position(*head)) for name, *head in database.fetchall())
     return found
 
 

@@ -133,7 +133,8 @@ class Published(models.Model):
     An object that moves from one topic to another is told on both. Published are
     `save`, `delete`, cascades, `update()`, `bulk_create()`, `bulk_update()`, and what
     stands on them: `get_or_create`, the admin, the shell, `loaddata`. Raw SQL is not.
-    A manager of one's own is made from a subclass of PublishedQuerySet.
+    A manager of one's own is made from a subclass of PublishedQuerySet. The base manager
+    is asked for its rows once.
     """
 
     objects: ClassVar[models.Manager[Self]] = PublishedManager()

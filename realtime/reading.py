@@ -36,7 +36,7 @@ class Reading:
 
     def _rows(self, label: str) -> ByKey[Any]:
         if (rows := self._by_key.get(label)) is None:
-            # The base manager, as for foreign keys: the default one may hide rows.
+            # The base manager, as for foreign keys: the default one may hide rows. Once.
             rows = self._by_key[label] = ByKey(apps.get_model(label)._base_manager.all())
         return rows
 

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from django.db import connections
-from django.db.models import Field, Model
+from django.db.models import CharField, Field, IntegerField, Model
 
 ROWS = 200
 """Rows in one statement: far below every backend's limit of parameters."""
@@ -26,16 +26,18 @@ def insert(
 ) -> list[tuple[Any, ...]]:
     """Insert rows, each the values of these columns, as the model's fields take them.
 
+    What several rows share is prepared once.
+
     `then` is the rest of the statement; what it returns is returned.
     """
     connection = connections[using]
     fields = _fields(model, columns)
     prepared: dict[tuple[str, int], Any] = {}
 
-    def prepare(field: "Field[Any, Any]", value: object) -> Any:
-        if type(value) in (str, int):  # to every database what they are here
+    def prepare(field: "Field[Any, Any]", is_plain: bool, value: object) -> Any:
+        if is_plain and type(value) in (str, int):  # to every database what they are here
             return value
-        key = field.attname, id(value)  # once for all rows that share it
+        key = field.attname, id(value)
         if key not in prepared:
             prepared[key] = field.get_db_prep_save(value, connection)
         return prepared[key]
@@ -47,7 +49,7 @@ def insert(
             cursor.execute(
                 f"{_insert(using, model, columns, len(batch))} {then}",
                 [
-                    prepare(field, value)
+                    prepare(*field, value)
                     for values in batch
                     for field, value in zip(fields, values, strict=True)
                 ],
@@ -58,9 +60,14 @@ def insert(
 
 
 @cache
-def _fields(model: type[Model], columns: tuple[str, ...]) -> "list[Field[Any, Any]]":
+def _fields(model: type[Model], columns: tuple[str, ...]) -> "list[tuple[Field[Any, Any], bool]]":
+    """Return the fields of columns, and whether each has texts or numbers as they are."""
     every = {field.column: field for field in model._meta.concrete_fields}
-    return [every[column] for column in columns]
+    fields = [every[column] for column in columns]
+    return [
+        (field, isinstance(getattr(field, "target_field", field), CharField | IntegerField))
+        for field in fields
+    ]
 
 
 @cache

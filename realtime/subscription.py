@@ -225,7 +225,7 @@ def hand_out(
                 continue
             written = 0
         yield None if is_written else subscription
-        made = _made(deliveries)
+        made = _made(deliveries)  # there may be more, and rights may have changed
 
 
 def _made(deliveries: Sequence[Delivery]) -> list[tuple[Place, Mapping[Hashable, str]]]:

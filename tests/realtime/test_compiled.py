@@ -1,13 +1,15 @@
 """Querysets compiled once find what they would find if compiled anew."""
 
-from collections.abc import Iterator
 from threading import Thread
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connections
 from django.db.models import F, Prefetch, QuerySet
+from django.db.models.query import ModelIterable
 from django.db.models.sql.compiler import SQLCompiler
+from django.test.utils import CaptureQueriesContext
 
 from realtime.compiled import ByKey, Compiled, Slot
 from tests.shelf.models import Atlas, Book, Draft, Page, Shelf
@@ -24,7 +26,7 @@ def books() -> list[Book]:
 
 
 @pytest.fixture
-def compilations(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+def compilations(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     made: list[Any] = []
     as_sql = SQLCompiler.as_sql
 
@@ -33,7 +35,7 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
         return as_sql(self, *args, **kwargs)
 
     monkeypatch.setattr(SQLCompiler, "as_sql", counted)
-    return iter([made])
+    return made
 
 
 BOOKS = [
@@ -48,7 +50,7 @@ BOOKS = [
 
 
 class TestByKey:
-    @pytest.mark.parametrize("number", [0, 1, 2, 3, 64, 65])
+    @pytest.mark.parametrize("number", [0, 1, 2, 3, 16, 17])
     @pytest.mark.parametrize("make", BOOKS)
     def test_finds_what_in_bulk_finds(self, books: list[Book], make: Any, number: int) -> None:
         keys = [book.pk for book in books[:number]]
@@ -96,12 +98,36 @@ class TestByKey:
         Book.objects.filter(pk=pk).update(copies=4)
         assert not by_key([pk])
 
-    def test_compiles_once(self, books: list[Book], compilations: Iterator[list[Any]]) -> None:
-        [made] = compilations
+    def test_compiles_once(self, books: list[Book], compilations: list[Any]) -> None:
         by_key = ByKey(Book.objects.all())
         for book in books:
             by_key([book.pk])
-        assert len(made) == 1
+        assert len(compilations) == 1
+
+    def test_serves_another_connection_of_the_thread(self, books: list[Book]) -> None:
+        by_key = ByKey(Book.objects.all())
+        pk = books[0].pk
+        former = connections["default"]
+        assert by_key([pk])
+        try:
+            connections["default"] = former.copy()
+            with CaptureQueriesContext(connections["default"]) as captured:
+                assert by_key([pk]) == {pk: books[0]}
+            connections["default"].close()
+        finally:
+            connections["default"] = former
+        assert len(captured) == 1
+
+    def test_makes_what_the_rows_are_made_of(self, books: list[Book]) -> None:
+        class Titled(ModelIterable):  # type: ignore[type-arg]
+            def __iter__(self) -> Any:
+                for book in super().__iter__():
+                    book.title = book.title.upper()
+                    yield book
+
+        rows = Book.objects.all()
+        rows._iterable_class = Titled
+        assert ByKey(rows)([books[0].pk])[books[0].pk].title == "BOOK 0"
 
     def test_serves_every_thread(self, books: list[Book]) -> None:
         by_key = ByKey(Book.objects.all())

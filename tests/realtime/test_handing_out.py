@@ -1,8 +1,8 @@
 """Events to many at once, where the server's frames are written without awaiting."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -10,10 +10,13 @@ from ariadne import make_executable_schema
 
 from realtime import log
 from realtime.asgi import graphql_app
+from realtime.cursor import Position
 from realtime.database import in_database
-from realtime.delivery import Delivery
+from realtime.delivery import Delivery, Place, Shared
 from realtime.extensions import Writer
 from realtime.live import LiveSubscriptionType, everyone
+from realtime.live_results import LiveResults
+from realtime.subscription import Subscription as HubSubscription
 from realtime.subscription import hand_out
 from realtime.testing import GraphQLClient, Subscription
 from tests.realtime.conftest import Titles, change, received, subscribed
@@ -79,22 +82,42 @@ async def titles(subscription: Subscription, count: int) -> list[str]:
     return [title for _ in range(count) for title in (await subscription.receive()).values()]
 
 
+async def tell(books: Sequence[Subscription], *written: str) -> None:
+    """Write, and let each hear of it, before the next: so all wait when it is handed out."""
+    for title in written:
+        await write(title)
+        assert [await titles(book, 1) for book in books] == [[title]] * len(books)
+
+
 async def test_all_get_each_event_once_in_order(connect: Connect) -> None:
     books = [await (await connect()).subscribe(BOOK) for _ in range(5)]
-    for title in "abcdef":
-        await write(title)
+    await tell(books, *"abcdef")
     await write(*"ghij")
     for book in books:
-        assert await titles(book, 10) == [*"abcdefghij"]
+        assert await titles(book, 4) == [*"ghij"]
+
+
+async def test_nobody_is_asked_to_take_what_others_have_made(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books = [await (await connect()).subscribe(BOOK) for _ in range(10)]
+    await tell(books, *"abc")
+    asked: list[LiveResults] = []
+    take = LiveResults.take
+
+    def counted(self: LiveResults, shared: Shared) -> bool:
+        asked.append(self)
+        return take(self, shared)
+
+    monkeypatch.setattr(LiveResults, "take", counted)
+    await tell(books, *"defg")
+    assert len(asked) == 4, "each was made by one"
 
 
 async def test_each_goes_on_from_where_it_was(connect: Connect) -> None:
-    clients = [await connect() for _ in range(3)]
+    clients = [await connect() for _ in range(5)]
     books = [await client.subscribe(BOOK) for client in clients]
-    for title in "abc":
-        await write(title)
-    for book in books:
-        assert await titles(book, 3) == [*"abc"]
+    await tell(books, *"abc")
     for client in clients:
         await client.cut_off()
     await write("d")
@@ -105,17 +128,12 @@ async def test_each_goes_on_from_where_it_was(connect: Connect) -> None:
 
 
 async def test_who_comes_and_who_leaves_are_no_concern_of_others(connect: Connect) -> None:
-    clients = [await connect() for _ in range(3)]
-    stays, leaves = [await client.subscribe(BOOK) for client in clients[:2]]
-    for title in "ab":
-        await write(title)
-    assert await titles(leaves, 2) == [*"ab"]
-    await leaves.stop()
-    comes = await clients[2].subscribe(BOOK)
-    for title in "cd":
-        await write(title)
-    assert await titles(stays, 4) == [*"abcd"]
-    assert await titles(comes, 2) == [*"cd"]
+    books = [await (await connect()).subscribe(BOOK) for _ in range(5)]
+    await tell(books, *"abc")
+    await books.pop().stop()
+    await tell(books, *"de")
+    books.append(await (await connect()).subscribe(BOOK))
+    await tell(books, *"fgh")
 
 
 async def test_who_cannot_take_more_reads_on_from_there(
@@ -130,10 +148,7 @@ async def test_who_cannot_take_more_reads_on_from_there(
         await send(message)
 
     books = [await (await connect(each)).subscribe(BOOK) for each in (None, sending, None)]
-    for title in "abc":
-        await write(title)
-    for book in books:
-        assert await titles(book, 3) == [*"abc"]
+    await tell(books, *"abc")
     taking.clear()
     for title in "defghi":
         await write(title)
@@ -157,16 +172,10 @@ async def test_a_writer_that_fails_is_its_own_affair(connect: Connect) -> None:
     for _ in range(3):
         await (await connect(sending)).subscribe(BOOK)
         books.append(await (await connect()).subscribe(BOOK))
-    for title in "ab":
-        await write(title)
-    for book in books:
-        assert await titles(book, 2) == [*"ab"]
+    await tell(books, *"abc")
     fails = True
     try:
-        for title in "cde":
-            await write(title)
-        for book in books:
-            assert await titles(book, 3) == [*"cde"]
+        await tell(books, *"def")
     finally:
         fails = False
 
@@ -196,12 +205,9 @@ async def test_nothing_is_written_to_whose_operation_is_being_cancelled(connect:
         for _ in range(n - 1):  # so that the ids differ
             await (await client.subscribe(BOOK)).stop()
         books.append(await client.subscribe(BOOK))
-    for title in "ab":
-        await write(title)
-    for book in books:
-        assert await titles(book, 2) == [*"ab"]
+    await tell(books, *"abc")
     now = True
-    await write("c")
+    await write("d")
     while not written:
         await asyncio.sleep(0)
     await asyncio.sleep(0.05)
@@ -234,6 +240,7 @@ async def test_what_one_skips_others_get(connect: Connect) -> None:
     ]
     for title in "abcde":
         await write(title)
+        await asyncio.sleep(0.01)  # some wait when it is handed out
     got = [await titles(each, 4) for each in others]
     assert got == [[*"acde"], [*"acde"], [*"abde"], [*"abde"]]
 
@@ -252,20 +259,50 @@ class _Paper:
         return True
 
 
-async def test_what_was_read_from_the_log_already_is_not_written_again(feed: Titles) -> None:
-    async with subscribed(feed, "books") as subscription:
+@asynccontextmanager
+async def waiting(
+    feed: Titles, count: int
+) -> AsyncIterator[tuple[list[HubSubscription], Delivery, _Paper]]:
+    """Yield readers who wait after two events, the second of them with a result, and paper."""
+    paper, key = _Paper(), object()
+
+    async def make() -> str:
+        return "b"
+
+    async with AsyncExitStack() as stack:
+        subscriptions = [
+            await stack.enter_async_context(subscribed(feed, "books")) for _ in range(count)
+        ]
         await in_database(log.append)([change("books", n) for n in "ab"], using="default")
-        assert await received(subscription, 2) == [*"ab"]
-        reading = asyncio.create_task(anext(subscription))
+        for each in subscriptions:
+            assert await received(each, 2) == [*"ab"]
+        reading = [asyncio.create_task(anext(each)) for each in subscriptions]
         await asyncio.sleep(0)
-        subscription.writer, subscription.key = paper, key = _Paper(), object()
         [event] = await in_database(log.read)({"books": 1}, limit=1)
         delivery = Delivery(event, "b")
-
-        async def make() -> str:
-            return "b"
-
         await delivery.result(key, make)
-        assert [*hand_out([delivery], [subscription])] == [subscription]
+        for each in subscriptions:
+            each.writer, each.key = paper, key
+        yield subscriptions, delivery, paper
+        for task in reading:
+            task.cancel()
+        await asyncio.wait(reading)
+
+
+async def test_what_was_read_from_the_log_already_is_not_written_again(feed: Titles) -> None:
+    async with waiting(feed, 1) as (subscriptions, delivery, paper):
+        assert [*hand_out([delivery], subscriptions)] == subscriptions
         assert not paper.texts
-        reading.cancel()
+
+
+async def test_what_was_made_before_rights_have_changed_is_not_written_after(
+    feed: Titles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with waiting(feed, 2) as (subscriptions, delivery, paper):
+        subscriptions[0].writer = None
+        subscriptions[1]._taken = Place("books", Position(1, ""))
+        handing_out = hand_out([delivery], subscriptions)
+        assert next(handing_out) is subscriptions[0]
+        monkeypatch.setattr(Shared, "era", Shared.era + 1)  # as others have their turn
+        assert [*handing_out] == subscriptions[1:]
+        assert not paper.texts
