@@ -1,13 +1,14 @@
 """Finds out who is asking: by a bearer's token, or by the cookie of Django's session."""
 
 import logging
+from functools import partial
 
-from channels.sessions import CookieMiddleware, SessionMiddleware
+from channels.sessions import CookieMiddleware, InstanceSessionWrapper
 from django.conf import settings
 from django.db import DatabaseError
-from django.utils.functional import SimpleLazyObject
+from django.utils.functional import SimpleLazyObject, empty
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from realtime import sessions
 from realtime.database import is_outage
@@ -37,7 +38,6 @@ class ViewerMiddleware:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._over_http = CookieMiddleware(self._serve_http)
-        self._with_cookie = SessionMiddleware(self._serve_by_cookie)
         self._over_websocket = CookieMiddleware(self._serve_websocket)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,7 +48,8 @@ class ViewerMiddleware:
     async def _serve_http(self, scope: Scope, receive: Receive, send: Send) -> None:
         token = sessions.bearer(Headers(scope=scope).get("authorization"))
         if token is None:
-            await self._with_cookie(scope, receive, send)
+            session = _Session(scope, send)
+            await self._serve_by_cookie(session.scope, receive, session.send)
             return
         refusal = None
         try:
@@ -82,6 +83,23 @@ class ViewerMiddleware:
             await viewer.release()
         # Before it is accepted: HTTP 403.
         await send({"type": "websocket.close", "code": int(CloseCode.FORBIDDEN)})
+
+
+class _Session(InstanceSessionWrapper):  # type: ignore[misc]  # untyped
+    """The session of one request by Channels, which is made when it is asked for."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        super().__init__(scope, send)
+        key = scope["cookies"].get(self.cookie_name)
+        self.scope["session"] = SimpleLazyObject(partial(sessions.opened, key))
+
+    async def send(self, message: Message) -> None:
+        """Send a message, with the cookie if the session was changed."""
+        is_made = self.scope["session"]._wrapped is not empty or settings.SESSION_SAVE_EVERY_REQUEST
+        if is_made and message["type"] in self.save_message_types:
+            await super().send(message)
+        else:
+            await self.real_send(message)
 
 
 async def _is_identified(viewer: Viewer, scope: Scope) -> bool:

@@ -49,9 +49,9 @@ def refuse_forgery(request: Request, allowed_origins: Collection[str]) -> None:
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site == "same-origin" or (origin is not None and origin in allowed_origins):
         return
-    own = f"{request.url.scheme}://{headers.get('host', '')}"
     # Over plain HTTP browsers tell the first only to this machine. No page can feign the last.
-    if site is None and origin is None and headers.get("referer", "").startswith(f"{own}/"):
+    referrer = headers.get("referer", "")
+    if site is None and origin is None and referrer.startswith(f"{_own_origin(request)}/"):
         return
     raise RefusedError(403, f"A GET with cookies needs one of the headers {', '.join(PREFLIGHT)}")
 
@@ -63,10 +63,15 @@ def refuse_foreign(request: Request, allowed_origins: Collection[str]) -> None:
     """
     headers = request.headers
     origin = headers.get("origin")
-    own = f"{request.url.scheme}://{headers.get('host', '')}"
-    if origin is None or origin == own or origin in allowed_origins or not _is_ambient(headers):
+    if origin is None or origin in allowed_origins or not _is_ambient(headers):
+        return
+    if origin == _own_origin(request):
         return
     raise RefusedError(403, "Pages of this origin may not ask with cookies", code="FORBIDDEN")
+
+
+def _own_origin(request: Request) -> str:
+    return f"{request.scope.get('scheme', 'http')}://{request.headers.get('host', '')}"
 
 
 def _is_ambient(headers: Headers) -> bool:
