@@ -90,8 +90,9 @@ class _Session(InstanceSessionWrapper):  # type: ignore[misc]  # untyped
 
     def __init__(self, scope: Scope, send: Send) -> None:
         super().__init__(scope, send)
-        key = scope["cookies"].get(self.cookie_name)
-        self.scope["session"] = SimpleLazyObject(partial(sessions.opened, key))
+        if self.activated:  # else there is one around it, which saves its own
+            key = scope["cookies"].get(self.cookie_name)
+            self.scope["session"] = SimpleLazyObject(partial(sessions.opened, key))
 
     async def send(self, message: Message) -> None:
         """Send a message, with the cookie if the session was changed."""

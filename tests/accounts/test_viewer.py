@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from channels.sessions import SessionMiddlewareStack
 
 from accounts.models import User
 from messaging.models import RoomMessage
@@ -43,7 +44,10 @@ async def test_anonymous_subscriptions_are_refused(
     assert caught.value.codes == ["UNAUTHENTICATED"]
 
 
-async def test_who_logs_in_may(application: Any, users: tuple[User, User]) -> None:
+@pytest.mark.parametrize("around", [None, SessionMiddlewareStack], ids=["alone", "around it"])
+async def test_who_logs_in_may(application: Any, users: tuple[User, User], around: Any) -> None:
+    if around is not None:
+        application = around(application)
     _, headers = await post(application, LOGIN)
     cookie = headers["set-cookie"].split(";")[0]
     result, _ = await post(application, "{ hello }", headers={"cookie": cookie})
