@@ -33,7 +33,7 @@ class LiveResults(Stream):
     """Those of a live field: executed and encoded once for all whose results are the same."""
 
     __slots__ = (
-        *("_executor", "_has_one_cursor", "_key", "_member", "_operation", "_sink", "_skip"),
+        *("_executor", "_has_one_cursor", "_member", "_operation", "_sink", "_skip"),
         "_values",
     )
 
@@ -53,8 +53,6 @@ class LiveResults(Stream):
         member = self._member
         self._has_one_cursor = len(member.topics) == 1 and member.cursor is not None
         self._operation = _operations.setdefault((operation, self._has_one_cursor), _Same())
-        self._key: Hashable | None = None
-        """What others put the results under that are the same as this subscriber's, if known."""
         self._skip = values.skips if values.may_skip else None
         self._sink: Sink | None = None
 
@@ -72,7 +70,7 @@ class LiveResults(Stream):
 
     def suspend(self) -> None:
         """Deliver nothing until it is clear whether the viewer may still get it."""
-        self._member.taker = self._member.writer = self._key = None
+        self._member.taker = self._member.writer = self._member.key = None
 
     def resume(self) -> None:
         """Go on: the viewer may."""
@@ -127,7 +125,7 @@ class LiveResults(Stream):
     def take(self, shared: Shared) -> bool:
         """Send the result of what the reader waits for, if others have made it."""
         try:
-            result = shared.results.get(self._key or self._shared_key())
+            result = shared.results.get(self._member.key or self._shared_key())
             if result is None:
                 return False
             if self._skip is not None and self._skip(shared.value):
@@ -141,13 +139,12 @@ class LiveResults(Stream):
         return True
 
     def _shared_key(self) -> Hashable:
-        if (key := self._key) is None:
-            key = self._key_of(self._values.scope())
-            # Whoever else the viewer becomes, there is doubt about it before.
-            if self._viewer is not None or self._values.scope is sharing.to_everyone:
-                self._key = self._member.key = key
-                if self._sink is not None and self._has_one_cursor and self._skip is None:
-                    self._member.writer = self._sink.writer
+        key = self._key_of(self._values.scope())
+        # Whoever else the viewer becomes, there is doubt about it before.
+        if self._viewer is not None or self._values.scope is sharing.to_everyone:
+            self._member.key = key
+            if self._sink is not None and self._has_one_cursor and self._skip is None:
+                self._member.writer = self._sink.writer
         return key
 
     def _key_of(self, scope: Hashable) -> Hashable:

@@ -132,9 +132,9 @@ def heads(topics: Collection[str]) -> dict[str, Position]:
     found = dict.fromkeys(names, NOTHING)
     using = router.db_for_write(Topic)
     table, *columns = quoted(using, Topic._meta.db_table, "name", "offset", "epoch")
-    with connections[using].cursor() as database:
-        for start in range(0, len(names), LOOKUP):
-            some = names[start : start + LOOKUP]
+    for start in range(0, len(names), LOOKUP):
+        some = names[start : start + LOOKUP]
+        with connections[using].cursor() as database:
             database.execute(
                 # Only names and placeholders are put into the text.
                 f"SELECT {', '.join(columns)} FROM {table}"  # noqa: S608

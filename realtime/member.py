@@ -37,9 +37,10 @@ class Member(ABC, Generic[S]):
     def __init__(self, hub: "Follower", topics: Collection[str]) -> None:
         self.topics = frozenset(topics)
         self.taker: Taker[S] | None = None
-        self.writer: Writer | None = None
-        """Writes the result under `key` of what comes, where the taker would do nothing else."""
         self.key: Hashable | None = None
+        """What others put the results under that are the same as this reader's, if known."""
+        self.writer: Writer | None = None
+        """Writes the result under the key, where the taker would do nothing else."""
         self._hub = hub
         self._closed = False
         self._loop = asyncio.get_running_loop()

@@ -26,16 +26,15 @@ def insert(
 ) -> list[tuple[Any, ...]]:
     """Insert rows, each the values of these columns, as the model's fields take them.
 
-    What several rows share is prepared once.
-
-    `then` is the rest of the statement; what it returns is returned.
+    What several rows share is prepared once. `then` is the rest of the statement; what it
+    returns is returned.
     """
     connection = connections[using]
     fields = _fields(model, columns)
     prepared: dict[tuple[str, int], Any] = {}
 
-    def prepare(field: "Field[Any, Any]", is_plain: bool, value: object) -> Any:
-        if is_plain and type(value) in (str, int):  # to every database what they are here
+    def prepare(field: "Field[Any, Any]", plain: type | None, value: object) -> Any:
+        if type(value) is plain:
             return value
         key = field.attname, id(value)
         if key not in prepared:
@@ -60,14 +59,21 @@ def insert(
 
 
 @cache
-def _fields(model: type[Model], columns: tuple[str, ...]) -> "list[tuple[Field[Any, Any], bool]]":
-    """Return the fields of columns, and whether each has texts or numbers as they are."""
+def _fields(
+    model: type[Model], columns: tuple[str, ...]
+) -> "list[tuple[Field[Any, Any], type | None]]":
+    """Return the fields of columns, each with the type whose values need no preparing."""
     every = {field.column: field for field in model._meta.concrete_fields}
-    fields = [every[column] for column in columns]
-    return [
-        (field, isinstance(getattr(field, "target_field", field), CharField | IntegerField))
-        for field in fields
-    ]
+    return [(every[column], _plain(every[column])) for column in columns]
+
+
+def _plain(field: "Field[Any, Any]") -> type | None:
+    match getattr(field, "target_field", field):
+        case CharField():
+            return str
+        case IntegerField():
+            return int
+    return None
 
 
 @cache
