@@ -27,15 +27,24 @@ class Rounds(Generic[M]):
 
     def join(self, member: M, seconds: float) -> None:
         """Visit a member in so many seconds, unless it is to be visited anyway."""
-        loop = asyncio.get_running_loop()
-        if (current := self._rounds.get(loop)) is None:
-            current = self._rounds[loop] = _Round(self._visit, self._pause)
-        current.join(member, loop.time() + seconds)
+        self._current().join(member, seconds)
 
     def leave(self, member: M) -> None:
         """Do not visit a member. Idempotent."""
-        if (current := self._rounds.get(asyncio.get_running_loop())) is not None:
-            current.leave(member)
+        self._current().leave(member)
+
+    def admit(self) -> bool:
+        """Return whether the caller may make a visit of its own now, as one of the few in a row.
+
+        It may not where others are due, nor after so many in one round of the event loop.
+        """
+        return self._current().admit()
+
+    def _current(self) -> "_Round[M]":
+        loop = asyncio.get_running_loop()
+        if (current := self._rounds.get(loop)) is None:
+            current = self._rounds[loop] = _Round(self._visit, self._pause)
+        return current
 
 
 class _Round(Generic[M]):
@@ -46,9 +55,10 @@ class _Round(Generic[M]):
         self._pause = pause
         self._due: dict[M, float] = {}
         self._timer: asyncio.Handle | None = None
+        self._admitted = 0
 
-    def join(self, member: M, at: float) -> None:
-        self._due.setdefault(member, at)
+    def join(self, member: M, seconds: float) -> None:
+        self._due.setdefault(member, asyncio.get_running_loop().time() + seconds)
         self._set_timer(not_before=0)
 
     def leave(self, member: M) -> None:
@@ -56,6 +66,17 @@ class _Round(Generic[M]):
         if not self._due and self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def admit(self) -> bool:
+        if self._due or self._admitted == AT_ONCE:
+            return False
+        if not self._admitted:
+            asyncio.get_running_loop().call_soon(self._begin_round, context=contextvars.Context())
+        self._admitted += 1
+        return True
+
+    def _begin_round(self) -> None:
+        self._admitted = 0
 
     def _set_timer(self, *, not_before: float) -> None:
         if self._timer is None and self._due:

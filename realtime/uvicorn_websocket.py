@@ -13,6 +13,7 @@ from typing import Any
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
+from realtime.arrivals import InTurn
 from realtime.extensions import WRITER
 from realtime.rounds import Rounds
 
@@ -105,7 +106,7 @@ class _Inbox:
                 return
 
 
-class WebSocket(WebSocketsSansIOProtocol):
+class WebSocket(InTurn, WebSocketsSansIOProtocol):  # type: ignore[misc]  # of `eof_received`
     """One connection, with a `Writer` among the extensions of its scope."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -119,6 +120,13 @@ class WebSocket(WebSocketsSansIOProtocol):
         http = self.transport.get_protocol()
         if hasattr(http, "parser"):  # which is done, and holds what holds it; so Uvicorn elsewhere
             http.parser = None
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has come in its turn; the handshake at once, which had its turn as HTTP."""
+        if self.handshake_initiated:
+            super().data_received(data)
+        else:
+            WebSocketsSansIOProtocol.data_received(self, data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End, when those that were lost before have: thousands may go at once."""

@@ -82,8 +82,9 @@ class ServerProcess(Service):
             return [*python, "manage.py", "runserver", f"{HOST}:{self.port}", "--noreload"]
         address = ("--host", HOST, "--port", str(self.port))
         if self._application:
-            sockets = ("--ws", "realtime.uvicorn_websocket:WebSocket")
-            return [*python, "-m", "uvicorn", self._application, *address, *sockets]
+            http = ("--http", "realtime.uvicorn_http:HTTP")
+            websocket = ("--ws", "realtime.uvicorn_websocket:WebSocket")
+            return [*python, "-m", "uvicorn", self._application, *address, *http, *websocket]
         return [*python, "manage.py", "serve", *address, *self._options]
 
     def _answers(self) -> bool:

@@ -105,3 +105,19 @@ def test_a_loop_that_has_ended_is_free() -> None:
     loop = asyncio.run(join_and_leave())
     gc.collect()
     assert loop() is None
+
+
+async def test_a_few_are_admitted_a_round_of_the_event_loop() -> None:
+    rounds: Rounds[int] = Rounds(lambda _: None)
+    for _ in range(2):
+        assert [rounds.admit() for _ in range(AT_ONCE + 1)] == [True] * AT_ONCE + [False]
+        await asyncio.sleep(0)
+
+
+async def test_nobody_is_admitted_before_those_who_are_due() -> None:
+    seen: list[int] = []
+    rounds = Rounds(seen.append)
+    rounds.join(1, 0)
+    assert not rounds.admit()
+    await visited(rounds, seen, 1)
+    assert rounds.admit()

@@ -2,17 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import pytest
-import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
 from realtime.extensions import WRITER, Writer
 from realtime.rounds import AT_ONCE
-
-PATIENCE = 10.0
+from tests.realtime.uvicorn_server import PATIENCE, served, url
 
 
 class Application:
@@ -30,32 +28,6 @@ class Application:
         while (await receive())["type"] != "websocket.disconnect":
             pass
         self.ended.set()
-
-
-@asynccontextmanager
-async def served(application: Any) -> AsyncIterator[uvicorn.Server]:
-    config = uvicorn.Config(
-        application,
-        port=0,
-        lifespan="off",
-        log_config=None,
-        ws="realtime.uvicorn_websocket:WebSocket",
-        ws_per_message_deflate=False,
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server._serve())
-    try:
-        while not server.started:
-            await asyncio.sleep(0.001)
-        yield server
-    finally:
-        server.should_exit = True
-        await serving
-
-
-def url(server: uvicorn.Server) -> str:
-    host, port = server.servers[0].sockets[0].getsockname()
-    return f"ws://{host}:{port}"
 
 
 @pytest.fixture

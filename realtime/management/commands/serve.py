@@ -106,6 +106,7 @@ class Command(BaseCommand):
             timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=graceful_timeout,
             timeout_worker_healthcheck=HEALTHCHECK_TIMEOUT,
+            http="realtime.uvicorn_http:HTTP",
             ws="realtime.uvicorn_websocket:WebSocket",
             ws_max_size=FRAMES * get_settings().max_message_size,
             # More than doubles the memory of a connection.
