@@ -4,14 +4,14 @@ import asyncio
 import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from time import monotonic
+from time import monotonic, thread_time
 
 THRESHOLDS = (700, 5, 2)
 """Objects made until the youngest are looked at, and how often until older ones are, too: a full
 collection comes after some thirty thousand, which take it 10 to 20 ms."""
 
 LONG = 0.01
-"""Seconds from which on a full collection sets aside what it found alive."""
+"""Seconds of CPU from which on a collection sets aside what it found alive."""
 
 EVERYTHING = 3600.0
 """Seconds after which a full collection looks at what was set aside, too."""
@@ -19,12 +19,13 @@ EVERYTHING = 3600.0
 
 @contextmanager
 def short_pauses() -> Iterator[None]:
-    """Have full collections set aside what is alive when it gets much, so that none takes long.
+    """Have collections set aside what is alive when it gets much, so that none takes long.
 
-    They stop the process for 0.7 µs an object, and a connection with a subscription has two
+    Full ones stop the process for 0.7 µs an object, and a connection with a subscription has two
     hundred: more than a second for 10,000. What was set aside is freed, as ever, when
     nothing refers to it, which is how connections end; only what becomes garbage in a
-    circle waits until everything is looked at, which does take that long.
+    circle waits until everything is looked at, which does take that long. Those of the
+    youngest take long, too, where old objects go as fast as new ones come: Python counts both.
     """
     loop = asyncio.get_running_loop()
     thresholds = gc.get_threshold()
@@ -33,15 +34,12 @@ def short_pauses() -> Iterator[None]:
 
     def judge(phase: str, info: Mapping[str, int]) -> None:
         nonlocal begun, everything_at
-        if info["generation"] < 2:
-            return
-        now = monotonic()
         if phase == "start":
-            begun = now
-        elif now > everything_at:
-            everything_at = now + EVERYTHING
+            begun = thread_time()  # others may run meanwhile
+        elif info["generation"] == 2 and monotonic() > everything_at:
+            everything_at = monotonic() + EVERYTHING
             gc.unfreeze()  # for the next
-        elif now - begun > LONG:
+        elif thread_time() - begun > LONG:
             gc.freeze()
             # The next is put off until there is a quarter more than a collection last left.
             loop.call_soon_threadsafe(gc.collect)

@@ -26,13 +26,14 @@ from tests.realtime.library import BOOKS, Library
 from tests.shelf.models import Book
 
 
+@pytest.mark.parametrize("generation", [0, 1, 2])
 async def test_what_a_long_collection_found_alive_the_next_does_not_look_at(
-    monkeypatch: pytest.MonkeyPatch,
+    generation: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(collector, "LONG", 0)
     with short_pauses():
         alive: list[object] = []
-        gc.collect()
+        gc.collect(generation)
         assert not any(each is alive for each in gc.get_objects())
 
 
