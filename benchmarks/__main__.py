@@ -40,8 +40,11 @@ def _documents(arguments: Arguments) -> Iterator[str]:
 
 
 def _inboxes(arguments: Arguments) -> Iterator[str]:
-    results = inboxes.measure(chosen(arguments.servers or QUERIED), rounds=arguments.rounds)
-    yield inboxes.report(results, f"Messages to {inboxes.INBOXES:,} inboxes, mutation included")
+    contenders = chosen(arguments.servers or QUERIED)
+    for at_once in inboxes.AT_ONCE:
+        results = inboxes.measure(contenders, at_once, rounds=arguments.rounds)
+        title = f"Messages to {inboxes.INBOXES:,} inboxes, mutation included, at once: {at_once}"
+        yield inboxes.report(results, title)
 
 
 def _resuming(arguments: Arguments) -> Iterator[str]:

@@ -26,7 +26,7 @@ _FAULTS = re.compile(rb'"type":\s*"(?:error|complete)"|"errors":\s*\[\s*[{"]')
 
 
 class Crowd:
-    """Subscribers of one server, and an HTTP connection to it. Owned by who closes it.
+    """Subscribers of one server, and HTTP connections to it. Owned by who closes it.
 
     What is delivered holds a marker, by which it is known: a client that gets it twice, or
     that should not get it at all, ends the run with ServerError.
@@ -41,7 +41,7 @@ class Crowd:
         self._marker = b""
         self._live = False
         self._received = 0
-        self._trigger = Trigger(poller, port)
+        self._triggers: list[Trigger] = []
 
     def open(self, payloads: Sequence[Payload], *, at_once: int = AT_ONCE) -> None:
         """Connect one more subscriber for each payload; they are not live yet, perhaps."""
@@ -86,18 +86,34 @@ class Crowd:
         Return when the last had it, in monotonic nanoseconds, and the body of the answer.
         Raises TimeoutError.
         """
+        last, [body] = self.deliver_all([request], marker, to, seconds)
+        return last, body
+
+    def deliver_all(
+        self,
+        requests: Sequence[bytes],
+        marker: bytes,
+        to: Collection[Client],
+        seconds: float = PATIENCE,
+    ) -> tuple[int, list[bytes]]:
+        """Do the same with several requests at once, each on a connection of its own."""
+        while len(self._triggers) < len(requests):
+            self._triggers.append(Trigger(self.poller, self._port))
+        triggers = self._triggers[: len(requests)]
         self._marker = marker
         self._pending = {client.fileno() for client in to}
-        self._trigger.send(request)
+        for trigger, request in zip(triggers, requests, strict=True):
+            trigger.send(request)
         try:
             last = self.poller.gather(self._pending, marker, seconds)
         finally:
-            body = self._trigger.wait()
-        return last, body
+            bodies = [trigger.wait() for trigger in triggers]
+        return last, bodies
 
     def close(self) -> None:
         """Cut all connections."""
-        self._trigger.close()
+        for trigger in self._triggers:
+            trigger.close()
         disconnect(self.poller, self.clients)
         self.clients = []
 
