@@ -108,9 +108,8 @@ class TestLiveFields:
     ) -> None:
         growth("subscription_overflows_total")
         realtime_settings(BUFFER_SIZE=1, READ_BATCH=1)
-        async with subscribed(feed, "a") as slow, subscribed(feed, "a") as quick:
+        async with subscribed(feed, "a") as slow:
             await in_database(publish)([change("a", 1), change("a", 2)])
-            await received(quick, 2)
             async with asyncio.timeout(10):
                 while growth("subscription_overflows_total") < 1:
                     await asyncio.sleep(0)
