@@ -11,7 +11,7 @@ THRESHOLDS = (700, 5, 2)
 collection comes after some thirty thousand, which take it 10 to 20 ms."""
 
 LONG = 0.01
-"""Seconds of CPU from which on a collection sets aside what it found alive."""
+"""Seconds of CPU from which on a collection sets aside all that there is."""
 
 EVERYTHING = 3600.0
 """Seconds after which a full collection looks at what was set aside, too."""
@@ -19,13 +19,13 @@ EVERYTHING = 3600.0
 
 @contextmanager
 def short_pauses() -> Iterator[None]:
-    """Have collections set aside what is alive when it gets much, so that none takes long.
+    """Have collections set aside what there is when it gets much, so that none takes long.
 
     Full ones stop the process for 0.7 µs an object, and a connection with a subscription has two
-    hundred: more than a second for 10,000. What was set aside is freed, as ever, when
-    nothing refers to it, which is how connections end; only what becomes garbage in a
-    circle waits until everything is looked at, which does take that long. Those of the
-    youngest take long, too, where old objects go as fast as new ones come: Python counts both.
+    hundred: more than a second for 10,000. Those of the youngest take long where old objects
+    go as fast as new ones come, which Python counts against each other. What was set aside
+    is freed, as ever, when nothing refers to it, which is how connections end; only circles
+    that are garbage, or become it, wait until everything is looked at, which does take that long.
     """
     loop = asyncio.get_running_loop()
     thresholds = gc.get_threshold()

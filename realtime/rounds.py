@@ -34,9 +34,9 @@ class Rounds(Generic[M]):
         self._current().leave(member)
 
     def admit(self) -> bool:
-        """Return whether the caller may make a visit of its own now, as one of the few in a row.
+        """Return whether the caller may make a visit of its own now.
 
-        It may not where others are due, nor after so many in one round of the event loop.
+        It may not while anybody waits, nor may more than a few in one round of the event loop.
         """
         return self._current().admit()
 

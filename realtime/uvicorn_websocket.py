@@ -121,22 +121,10 @@ class WebSocket(InTurn, WebSocketsSansIOProtocol):  # type: ignore[misc]  # of `
         if hasattr(http, "parser"):  # which is done, and holds what holds it; so Uvicorn elsewhere
             http.parser = None
 
-    def data_received(self, data: bytes) -> None:
-        """Take what has come in its turn; the handshake at once, which had its turn as HTTP."""
-        if self.handshake_initiated:
-            super().data_received(data)
-        else:
-            WebSocketsSansIOProtocol.data_received(self, data)
-
     def connection_lost(self, exc: Exception | None) -> None:
         """End, when those that were lost before have: thousands may go at once."""
         self._lost_by = exc
         _lost.join(self, 0)
-
-    def shutdown(self) -> None:
-        """Close for the end of the server, unless this is about to end anyway."""
-        if not self.transport.is_closing():
-            super().shutdown()
 
     def _end(self) -> None:
         super().connection_lost(self._lost_by)

@@ -27,7 +27,7 @@ from tests.shelf.models import Book
 
 
 @pytest.mark.parametrize("generation", [0, 1, 2])
-async def test_what_a_long_collection_found_alive_the_next_does_not_look_at(
+async def test_what_a_long_collection_has_left_the_next_does_not_look_at(
     generation: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(collector, "LONG", 0)

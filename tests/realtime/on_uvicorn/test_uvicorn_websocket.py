@@ -10,7 +10,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from realtime.extensions import WRITER, Writer
 from realtime.rounds import AT_ONCE
-from tests.realtime.uvicorn_server import PATIENCE, served, url
+from tests.realtime.on_uvicorn.server import PATIENCE, served, url
 
 
 class Application:

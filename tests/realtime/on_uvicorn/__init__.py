@@ -1,0 +1,1 @@
+"""What only Uvicorn does, on both of its event loops."""
