@@ -8,7 +8,7 @@ from time import monotonic, thread_time
 
 THRESHOLDS = (700, 5, 2)
 """Objects made until the youngest are looked at, and how often until older ones are, too: a full
-collection comes after some thirty thousand, which take it 10 to 20 ms."""
+collection comes after some twelve thousand, which take it 3 to 10 ms."""
 
 LONG = 0.01
 """Seconds of CPU from which on a collection sets aside all that there is."""
