@@ -1,6 +1,7 @@
 """Django system checks: wrong settings and models that would not publish, said at the start."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from inspect import iscoroutinefunction
 from typing import Any
 
 from channels.layers import channel_layers
@@ -8,7 +9,7 @@ from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error, register
 from django.db import connections, router
 
-from realtime.conf import get_settings, unknown_keys
+from realtime.conf import configured, contradictions, unknown_keys, wrong_values
 from realtime.models import Event
 from realtime.published import Published, PublishedQuerySet
 
@@ -21,22 +22,17 @@ def check_settings(**_: Any) -> list[CheckMessage]:
     messages: list[CheckMessage] = [
         Error(f"REALTIME has no setting {key!r}.", id="realtime.E001") for key in unknown_keys()
     ]
-    settings = get_settings()
-    if settings.buffer_size < settings.read_batch:
-        messages.append(
-            Error(
-                "REALTIME['BUFFER_SIZE'] is less than READ_BATCH: one batch would overflow it.",
-                id="realtime.E005",
+    if wrong := wrong_values():
+        messages += [Error(sentence, id="realtime.E007") for sentence in wrong]
+    else:
+        messages += [Error(sentence, id="realtime.E005") for sentence in contradictions()]
+        if (alias := configured().channel_layer) not in channel_layers:
+            messages.append(
+                Error(
+                    f"REALTIME['CHANNEL_LAYER'] is {alias!r}, which is not in CHANNEL_LAYERS.",
+                    id="realtime.E002",
+                )
             )
-        )
-    alias = settings.channel_layer
-    if alias not in channel_layers:
-        messages.append(
-            Error(
-                f"REALTIME['CHANNEL_LAYER'] is {alias!r}, which is not in CHANNEL_LAYERS.",
-                id="realtime.E002",
-            )
-        )
     vendor = connections[router.db_for_write(Event)].vendor
     if vendor not in VENDORS:
         messages.append(
@@ -49,29 +45,43 @@ def check_settings(**_: Any) -> list[CheckMessage]:
 def check_published_models(
     app_configs: Sequence[AppConfig] | None = None, **_: Any
 ) -> list[CheckMessage]:
-    """Check that bulk writes through the managers of a published model are published."""
+    """Check that published models name their topics, and that all their writes are published."""
     configs = app_configs or apps.get_app_configs()
     models = [
         model for config in configs for model in config.get_models() if issubclass(model, Published)
     ]
-    silent: list[CheckMessage] = [
-        Error(
-            f"{model.__name__}.{manager.name} does not publish bulk writes.",
-            hint="Make it from a subclass of PublishedQuerySet.",
-            obj=model,
-            id="realtime.E004",
-        )
-        for model in models
-        for manager in {*model._meta.managers, model._base_manager}
-        if not isinstance(manager.get_queryset(), PublishedQuerySet)
-    ]
     log = router.db_for_write(Event)
-    return silent + [
-        Error(
-            f"{model.__name__} is written to another database than the log, {log!r}.",
+    return [message for model in models for message in _wrong_with(model, log)]
+
+
+def _wrong_with(model: type[Published], log: str) -> Iterator[CheckMessage]:
+    name = model.__name__
+    if model.topics is Published.topics:
+        yield Error(
+            f"{name} is Published, but has no topics().",
+            hint="Define topics(self): it returns the topics that tell of a change of this object.",
+            obj=model,
+            id="realtime.E008",
+        )
+    elif iscoroutinefunction(model.topics):
+        yield Error(
+            f"{name}.topics() is async.",
+            hint="Define it with def: it is called while the object is written.",
+            obj=model,
+            id="realtime.E008",
+        )
+    for manager in {*model._meta.managers, model._base_manager}:
+        if not isinstance(manager.get_queryset(), PublishedQuerySet):
+            yield Error(
+                f"{name}.{manager.name} does not publish bulk writes.",
+                hint="Make it from realtime.published.PublishedQuerySet or a subclass of it, "
+                "as models.Manager.from_queryset(PublishedQuerySet) does.",
+                obj=model,
+                id="realtime.E004",
+            )
+    if router.db_for_write(model) != log:
+        yield Error(
+            f"{name} is written to another database than the log, {log!r}.",
             obj=model,
             id="realtime.E006",
         )
-        for model in models
-        if router.db_for_write(model) != log
-    ]

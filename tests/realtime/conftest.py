@@ -81,8 +81,12 @@ async def received(subscription: Subscription, count: int) -> list[Any]:
 
 
 @pytest.fixture
-def realtime_settings(settings: Any) -> Callable[..., None]:
-    """Set entries of REALTIME for one test."""
+def realtime_settings(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Callable[..., None]:
+    """Set entries of REALTIME for one test.
+
+    A buffer may be smaller than a batch here, which keeps tests short.
+    """
+    monkeypatch.setattr("realtime.conf.contradictions", list)
 
     def change(**entries: Any) -> None:
         settings.REALTIME = {**settings.REALTIME, **entries}
