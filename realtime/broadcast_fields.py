@@ -1,6 +1,6 @@
 """Subscription fields that show broadcasts."""
 
-from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from copy import deepcopy
 from enum import Enum
 from functools import partial
@@ -11,10 +11,9 @@ from django.db.models import QuerySet
 from graphql import GraphQLResolveInfo
 
 from realtime.audience import Broadcasts
-from realtime.database import call
 from realtime.delivery import Shared
 from realtime.hub import Hub
-from realtime.live_stream import LiveStream, as_topics
+from realtime.live_stream import LiveStream, topics_of
 from realtime.reading import AS_THEY_ARE, Reading
 from realtime.sharing import Scope, scope_of
 
@@ -46,8 +45,8 @@ class BroadcastField:
 
     async def source(self, root: Any, info: GraphQLResolveInfo[Any], **args: Any) -> LiveStream:
         """Listen; when this returns, every later broadcast will be delivered."""
-        ask = partial(call, self._topics, root, info, **args)
-        member = Hub.current().broadcasts(as_topics(await ask()), self._reading)
+        ask = partial(topics_of, self._topics, "broadcasts", root, info, **args)
+        member = Hub.current().broadcasts(await ask(), self._reading)
         share = scope_of(self._share, root, info, **args)
         if (publish := self.publish) is None:
             return LiveStream(member, ask=ask, share=share)
@@ -67,7 +66,7 @@ class ChosenStream(LiveStream):
         field: BroadcastField,
         publish: Callable[[Any], Any],
         *,
-        ask: Callable[[], Awaitable[Collection[str] | str]],
+        ask: Callable[[], Awaitable[frozenset[str]]],
         share: Callable[[], Hashable | None] | None,
     ) -> None:
         super().__init__(member, ask=ask, share=share)

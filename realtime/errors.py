@@ -7,6 +7,7 @@ from typing import Any
 from ariadne import format_error, unwrap_graphql_error
 from ariadne.asgi.handlers.base import GraphQLHandlerBase
 from ariadne.logger import log_error
+from django.core.exceptions import SynchronousOnlyOperation
 from graphql import GraphQLError
 
 from realtime import database
@@ -29,7 +30,7 @@ def report_error(error: GraphQLError, debug: bool = False) -> dict[str, Any]:
     if cause is None or isinstance(cause, GraphQLError):
         return format_error(error, False)
     id = token_hex(8)
-    logger.error("%s %s", id, error.message, exc_info=cause)
+    logger.error("%s %s%s", id, error.message, _advice(error, cause), exc_info=cause)
     formatted = format_error(error, debug)
     if not debug:
         formatted["message"] = "Internal server error"
@@ -39,6 +40,19 @@ def report_error(error: GraphQLError, debug: bool = False) -> dict[str, Any]:
         "id": id,
     }
     return formatted
+
+
+def _advice(error: GraphQLError, cause: Exception) -> str:
+    """Return what helps against an error whose own text does not say it, for the log."""
+    if not isinstance(cause, SynchronousOnlyOperation):
+        return ""
+    names = [name for name in error.path or () if isinstance(name, str)]
+    what = f"The field {'.'.join(names)!r}" if names else "A function of a field"
+    return (
+        f" {what} read the database on the event loop. Load what it needs beforehand: a relation "
+        "with select_related or prefetch_related, in load(…) or where a query reads its objects. "
+        "Or read it through realtime.database.in_database."
+    )
 
 
 class RequestError(Exception):

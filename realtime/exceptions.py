@@ -8,6 +8,7 @@ RealtimeError
 ├── ForbiddenError        who is asking may not have it, or no longer
 ├── TooManyConnectionsError  of a user, or of those who have not logged in
 ├── RateLimitedError      more was asked for than in that time
+├── MissingFromScopeError  a resolver asks the ASGI scope for what no middleware has put there
 └── ForeignDatabaseError  a published model was written to a database that has not the log
 """
 
@@ -93,6 +94,19 @@ class RateLimitedError(RealtimeError, GraphQLError):
                 "retryAfter": self.retry_after,
             },
         )
+
+
+class MissingFromScopeError(RealtimeError, KeyError):
+    """Say which middleware would have put a key into the ASGI scope."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"There is no {key!r} in the ASGI scope: put ViewerMiddleware of "
+            "realtime.authentication around the application, as in "
+            'path("graphql/", ViewerMiddleware(graphql_app(schema))).'
+        )
+
+    __str__ = Exception.__str__  # a KeyError would show the repr
 
 
 class ForeignDatabaseError(RealtimeError):

@@ -27,8 +27,9 @@ from graphql import (
 from realtime.broadcast_fields import SKIP, BroadcastField
 from realtime.database import call
 from realtime.delivery import Shown
+from realtime.functions import by_id, callable_in_thread, refuse_async
 from realtime.hub import Hub
-from realtime.live_stream import LiveStream, as_topics
+from realtime.live_stream import LiveStream, topics_of
 from realtime.models import Event
 from realtime.sharing import Scope, everyone, same_user, scope_of
 
@@ -51,6 +52,7 @@ class LiveField:
 
     def __init__(
         self,
+        name: str,
         topics: Callable[..., Any],
         kinds: Collection[Kind],
         initial: Callable[..., Any] | None,
@@ -60,23 +62,28 @@ class LiveField:
         hide_moved: bool,
     ) -> None:
         self.coalesces = coalesce
+        self._name = name
         self._topics = topics
         self._kinds = frozenset(kinds)
         self._initial = initial
         self._share = share
         self._skip = skip
         self._hides_moved = hide_moved
-        self.load: Callable[[list[str]], Mapping[Any, Any]] | None = None
-        self.gone: Callable[[list[Event]], Mapping[Any, Any]] | None = None
+        self._load: Callable[[list[str]], Mapping[Any, Any]] | None = None
+        self._gone: Callable[[list[Event]], Mapping[Any, Any]] | None = None
+
+    def bind(self, load: Callable[..., Any], gone: Callable[..., Any] | None) -> None:
+        """Take what reads its objects, and what stands for those that are deleted."""
+        self._load = callable_in_thread(load)
+        self._gone = gone and callable_in_thread(gone)
 
     async def source(self, root: Any, info: GraphQLResolveInfo[Any], **args: Any) -> "LiveStream":
         """Subscribe; when this returns, every later event will be delivered."""
         after, given = resuming.get(), args.pop("after", None)
         if after is None:  # first that of the request: who reconnects does not edit an operation
             after = given
-        ask = partial(call, self._topics, root, info, **args)
-        topics = as_topics(await ask())
-        subscription = await Hub.current().subscribe(topics, self, after=after)
+        ask = partial(topics_of, self._topics, "topics", root, info, **args)
+        subscription = await Hub.current().subscribe(await ask(), self, after=after)
         try:
             first = None
             if self._initial and after is None:  # who resumes has had it
@@ -101,11 +108,11 @@ class LiveField:
         """
         shown = [event for event in events if event.kind in self._kinds]
         ids = {event.object_id for event in shown if event.kind != Kind.DELETED}
-        present = _by_id(self.load(list(ids))) if self.load and ids else {}
+        present = self._by_id("load", self._load, [*ids]) if ids else {}
         missing = [
             event for event in shown if event.kind == Kind.DELETED or event.object_id not in present
         ]
-        absent = _by_id(self.gone(missing)) if self.gone and missing else {}
+        absent = self._by_id("gone", self._gone, missing) if missing else {}
         return [
             (event, value)
             for event in shown
@@ -113,17 +120,23 @@ class LiveField:
             and not (self._hides_moved and event.topic_id not in value.topics())
         ]
 
+    def _by_id(
+        self, role: str, function: Callable[..., object] | None, given: Sequence[Any]
+    ) -> dict[str, Any]:
+        return by_id(function(given), of=f"{role}({self._name!r})") if function else {}
+
 
 class LiveSubscriptionType(SubscriptionType):
     """An Ariadne SubscriptionType whose fields can be live.
 
-    A live field has `topics` and `load`, perhaps `gone`, and an ordinary resolver that
-    is called with each loaded object. A field of ephemeral broadcasts has `broadcasts`
-    instead, perhaps `publish`; plain `source` generators work beside them.
+    A live field has `topics` and `load`, perhaps `gone`, and perhaps an ordinary resolver,
+    which is called with each loaded object; without one it shows the object. A field of
+    ephemeral broadcasts has `broadcasts` instead, perhaps `publish`; plain `source`
+    generators work beside them.
 
-    Functions given here may be sync, then they run in a database thread, or, but for
-    `load` and `gone`, async. What is asked for each subscriber and value runs on the event
-    loop: `share`, `skip` and `publish`.
+    Functions given here may be sync, then they run in a database thread, or async. `share`,
+    `skip` and `publish` are called for each subscriber and value, on the event loop: the
+    first two must be sync.
     """
 
     def __init__(self) -> None:
@@ -165,17 +178,21 @@ class LiveSubscriptionType(SubscriptionType):
         asker have changed, if not before. What resolvers learn of the asker beyond that, they
         must not use.
         """
+        refuse_async(name, share=share, skip=skip)
 
         def register(function: F) -> F:
             self._live[name] = LiveField(
-                function, tuple(kinds), initial, coalesce, share, skip, hide_moved
+                name, function, tuple(kinds), initial, coalesce, share, skip, hide_moved
             )
             return function
 
         return register
 
     def load(self, name: str) -> Callable[[F], F]:
-        """Register what reads the objects of a batch of events: ids (texts) to a mapping by id."""
+        """Register what reads the objects of a batch of events: ids (strings) to a mapping by id.
+
+        It may be async: a database thread waits for it, and runs its use of the ORM.
+        """
 
         def register(function: F) -> F:
             self._loads[name] = function
@@ -209,6 +226,7 @@ class LiveSubscriptionType(SubscriptionType):
         One that is gone, or not in its queryset, is None within a list or a dictionary; a
         broadcast that consists of it alone is not delivered.
         """
+        refuse_async(name, share=share)
 
         def register(function: F) -> F:
             self._broadcasts[name] = BroadcastField(function, share, load)
@@ -239,8 +257,7 @@ class LiveSubscriptionType(SubscriptionType):
         for name, field in self._live.items():
             if name not in self._loads:
                 raise ValueError(f"Live field {name!r} loads nothing: use @….load({name!r})")
-            field.load = self._loads[name]
-            field.gone = self._gone.get(name)
+            field.bind(self._loads[name], self._gone.get(name))
             self._set_source(name, field.source)
         for name in self._publishes:
             if name not in self._broadcasts:
@@ -249,18 +266,32 @@ class LiveSubscriptionType(SubscriptionType):
             broadcasts.publish = self._publishes.get(name)
             self._set_source(name, broadcasts.source)
         super().bind_to_schema(schema)
+        assert schema.subscription_type is not None, "Ariadne has found it"
+        fields = schema.subscription_type.fields
+        for name in self._live.keys() | self._broadcasts.keys():
+            if fields[name].resolve is None:
+                fields[name].resolve = _the_value
         for name in self._live:
-            assert schema.subscription_type is not None, "Ariadne has found the field"
-            _take_after(schema.subscription_type.fields[name])
+            _take_after(name, fields[name])
 
     def _set_source(self, name: str, source: Callable[..., Awaitable[AsyncIterator[Any]]]) -> None:
         # Ariadne's type names generators; a coroutine lets subscribing end before the first event.
         self.set_source(name, source)  # type: ignore[arg-type]
 
 
-def _take_after(field: GraphQLField) -> None:
-    """Let a field have the argument `after`, which is not its resolver's affair."""
-    field.args.setdefault("after", GraphQLArgument(GraphQLString, description=AFTER))
+def _the_value(value: Any, info: GraphQLResolveInfo[Any], **_: Any) -> Any:
+    """Resolve a field that has no resolver of its own."""
+    return value
+
+
+def _take_after(name: str, field: GraphQLField) -> None:
+    """Let a field have the argument `after`, which its functions are not given."""
+    after = field.args.setdefault("after", GraphQLArgument(GraphQLString, description=AFTER))
+    if after.type is not GraphQLString:
+        raise ValueError(
+            f"Live field {name!r} declares an argument 'after' of type {after.type}: every live "
+            "field has one, a cursor. Rename yours, or declare the cursor as `after: String`."
+        )
     resolve = field.resolve or default_field_resolver
 
     def resolve_without(value: Any, info: GraphQLResolveInfo[Any], **args: Any) -> Any:
@@ -268,10 +299,6 @@ def _take_after(field: GraphQLField) -> None:
         return resolve(value, info, **args)
 
     field.resolve = resolve_without
-
-
-def _by_id(objects: Mapping[Any, Any]) -> dict[str, Any]:
-    return {str(key): value for key, value in objects.items()}
 
 
 def _value(event: Event, present: Mapping[str, Any], absent: Mapping[str, Any]) -> Any | None:

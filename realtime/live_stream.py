@@ -1,16 +1,28 @@
 """The values of a live field as its subscriber gets them."""
 
-from collections.abc import Awaitable, Callable, Collection, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, ClassVar, Self
 
+from graphql import GraphQLResolveInfo
+
+from realtime.database import call
 from realtime.delivery import Shared
 from realtime.exceptions import ForbiddenError
+from realtime.functions import topic_names
 from realtime.member import Member
 
 
-def as_topics(given: Collection[str] | str) -> frozenset[str]:
-    """Return the topics that a field names: one, or several."""
-    return frozenset([given] if isinstance(given, str) else given)
+async def topics_of(
+    function: Callable[..., Any],
+    role: str,
+    root: Any,
+    info: GraphQLResolveInfo[Any],
+    /,
+    **args: Any,
+) -> frozenset[str]:
+    """Return the topics that a field names to a subscriber. Raises what the field raises."""
+    given = await call(function, root, info, **args)
+    return topic_names(given, of=f"{role}({info.field_name!r})")
 
 
 def _nobody() -> None:
@@ -28,7 +40,7 @@ class LiveStream:
         self,
         member: Member[Any],
         *,
-        ask: Callable[[], Awaitable[Collection[str] | str]] | None = None,
+        ask: Callable[[], Awaitable[frozenset[str]]] | None = None,
         first: Any | None = None,
         share: Callable[[], Hashable | None] | None = None,
         skip: Callable[[Any], bool] | None = None,
@@ -48,7 +60,7 @@ class LiveStream:
 
         Raises what the field raises, and ForbiddenError where they are others now.
         """
-        if self._ask is not None and not self.member.topics <= as_topics(await self._ask()):
+        if self._ask is not None and not self.member.topics <= await self._ask():
             raise ForbiddenError("Your rights have changed: subscribe again.")
 
     @property

@@ -11,8 +11,9 @@ from django.db import IntegrityError, connections, models, router, transaction
 from django.db.models.signals import class_prepared, post_delete, post_save, pre_delete, pre_save
 
 from realtime.compiled import ByKey
+from realtime.functions import topic_names
 from realtime.log import BATCH, Change
-from realtime.models import Event
+from realtime.models import Event, is_topic_name
 from realtime.publishing import Batch, publish, publishing
 
 M = TypeVar("M", bound="Published")
@@ -152,8 +153,9 @@ class Published(models.Model):
             super().save(*args, using=using, **kwargs)
 
     def topics(self) -> Iterable[str]:
-        """Name the topics on which a change of this object is an event."""
-        raise NotImplementedError(f"{type(self).__name__} is Published: say its topics()")
+        """Name the topics on which a change of this object is an event: a string, or several."""
+        name = type(self).__name__
+        raise NotImplementedError(f"{name} is Published, but has no topics(): define it.")
 
     def facts(self) -> dict[str, Any]:
         """Return what the object's events bear in `data`: small and JSON; by default nothing."""
@@ -176,9 +178,18 @@ def _changes(kind: Event.Kind, *versions: Published | None) -> list[Change]:
     The versions are those before and after.
     """
     present = [version for version in versions if version is not None]
-    names = {name for version in present for name in version.topics()}
+    names = {name for version in present for name in _topics_of(version)}
     facts = present[-1].facts_since(present[0])
     return [Change(name, kind, str(present[0].pk), facts) for name in sorted(names)]
+
+
+def _topics_of(version: Published) -> frozenset[str]:
+    of = f"{type(version).__name__}.topics()"
+    names = topic_names(version.topics(), of=of)
+    for name in names:
+        if not is_topic_name(name):
+            raise ValueError(f"{of} returned {name!r}: names have 1 to 200 characters, no NUL.")
+    return names
 
 
 def _stored(model: type[M], pks: Iterable[Any], using: str) -> dict[Any, M]:

@@ -12,6 +12,7 @@ from ariadne.types import Extensions, Middlewares
 from graphql import MiddlewareManager, OperationType
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from realtime.encoding import encoded
 from realtime.exceptions import RateLimitedError
@@ -22,6 +23,7 @@ from realtime.transports.multipart import MultipartSubscriptions
 from realtime.transports.negotiation import EVENT_STREAM, HTML, JSON, RESPONSE, preferred
 from realtime.transports.refusal import RefusedError
 from realtime.transports.reservations import Reservations
+from realtime.transports.scope import explaining
 from realtime.transports.sse import ServerSentEvents
 from realtime.transports.streaming import StreamHandler
 
@@ -58,6 +60,10 @@ class HTTPHandler(GraphQLHTTPHandler):
         self._streams_events = any(
             isinstance(handler, ServerSentEvents) for handler in self.subscription_handlers
         )
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; the entry point that Ariadne calls."""
+        await super().handle(explaining(scope), receive, send)
 
     async def handle_request(self, request: Request) -> Response:
         """Answer one request; Ariadne calls it."""

@@ -13,6 +13,7 @@ from realtime.connection import Connection
 from realtime.outbox import closes
 from realtime.protocols.close_codes import CloseCode
 from realtime.protocols.registry import negotiate
+from realtime.transports.scope import explaining
 
 
 class WebSocketHandler(GraphQLWebsocketHandlerBase):
@@ -50,7 +51,7 @@ class WebSocketHandler(GraphQLWebsocketHandlerBase):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection; the entry point that Ariadne calls."""
-        await self.handle_websocket(WebSocket(scope, receive=receive, send=send))
+        await self.handle_websocket(WebSocket(explaining(scope), receive=receive, send=send))
 
     async def handle_websocket(self, websocket: Any) -> None:
         """Accept the handshake, or not, and serve the connection to its end."""

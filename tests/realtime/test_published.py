@@ -358,5 +358,5 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
 
 
 def test_a_model_without_topics_says_what_it_needs() -> None:
-    with pytest.raises(NotImplementedError, match="Book is Published: say its topics"):
+    with pytest.raises(NotImplementedError, match="Book is Published, but has no topics"):
         Published.topics(Book())
