@@ -203,7 +203,7 @@ class TestOptionsThatCannotBeAsync:
         async def share(*_: Any, **__: Any) -> None: ...
 
         with pytest.raises(TypeError, match="share= of the field 'news' is async"):
-            LiveSubscriptionType().broadcasts("news", share=share)
+            LiveSubscriptionType().broadcasts("news", share=share)  # type: ignore[arg-type]
 
 
 class TestResolvers:

@@ -2,11 +2,6 @@
 
 import asyncio
 import json
-import os
-import re
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,8 +15,6 @@ from realtime.testing import (
     Socket,
 )
 from tests.realtime.stranger import Stranger
-
-ROOT = Path(__file__).resolve().parents[2]
 
 Script = list[dict[str, Any]]
 
@@ -204,34 +197,6 @@ class TestEnds:
         async with GraphQLClient(graphql_app(stranger.schema)) as client:
             await client.subscribe("subscription { endless }")
         assert asyncio.all_tasks() == before
-
-
-@pytest.mark.parametrize("mode", ["strict", "auto"])
-def test_the_example_of_the_documentation_passes(mode: str, tmp_path: Path) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/testing.md").read_text(), re.DOTALL)
-    for name, source in zip(("conftest.py", "test_orders.py"), blocks, strict=True):
-        (tmp_path / name).write_text(source)
-    (tmp_path / "settings_of_the_example.py").write_text(
-        "from tests.settings import *\nDATABASES['default']['TEST'] = {'NAME': 'example.sqlite3'}\n"
-    )
-    run = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "-q", "-p", "tests.environment", "--rootdir", "."),
-            *("-p", "no:cacheprovider", "-W", "error", "-o", f"asyncio_mode={mode}"),
-            *("-o", "asyncio_default_fixture_loop_scope=function"),
-            *("--ds", "settings_of_the_example"),
-        ],
-        cwd=tmp_path,
-        env={
-            **{k: v for k, v in os.environ.items() if not k.startswith(("CLEW_", "PYTEST_"))},
-            "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)]),
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert "4 passed" in run.stdout
 
 
 async def test_a_client_is_of_the_settings_unless_told(graphql_client: GraphQLClient) -> None:
