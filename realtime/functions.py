@@ -51,6 +51,11 @@ def topic_names(given: object, *, of: str) -> frozenset[str]:
     )
 
 
+def topics_of_object(value: Any) -> frozenset[str]:
+    """Return the names that the `topics()` of an object returns. Raises as `topic_names`."""
+    return topic_names(value.topics(), of=f"{type(value).__name__}.topics()")
+
+
 def by_id(given: object, *, of: str) -> dict[str, Any]:
     """Return a mapping that a function returned, with its keys as strings.
 

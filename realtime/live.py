@@ -27,7 +27,7 @@ from graphql import (
 from realtime.broadcast_fields import SKIP, BroadcastField
 from realtime.database import call
 from realtime.delivery import Shown
-from realtime.functions import by_id, callable_in_thread, refuse_async
+from realtime.functions import by_id, callable_in_thread, refuse_async, topics_of_object
 from realtime.hub import Hub
 from realtime.live_stream import LiveStream, topics_of
 from realtime.models import Event
@@ -71,6 +71,9 @@ class LiveField:
         self._hides_moved = hide_moved
         self._load: Callable[[list[str]], Mapping[Any, Any]] | None = None
         self._gone: Callable[[list[Event]], Mapping[Any, Any]] | None = None
+
+    def __str__(self) -> str:
+        return f"the live field {self._name!r}"
 
     def bind(self, load: Callable[..., Any], gone: Callable[..., Any] | None) -> None:
         """Take what reads its objects, and what stands for those that are deleted."""
@@ -117,7 +120,7 @@ class LiveField:
             (event, value)
             for event in shown
             if (value := _value(event, present, absent)) is not None
-            and not (self._hides_moved and event.topic_id not in value.topics())
+            and not (self._hides_moved and event.topic_id not in topics_of_object(value))
         ]
 
     def _by_id(

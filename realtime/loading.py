@@ -75,7 +75,7 @@ class Loader:
                 self._suspects.add(feed)  # all is read again, once
                 raise
             id = token_hex(8)
-            logger.exception("%s The values of a live field cannot be loaded.", id)
+            logger.exception("%s The values of %s cannot be loaded.", id, feed)
             return LoadError(id)
         self._suspects.discard(feed)
         deliveries: dict[str, list[Delivery]] = defaultdict(list)

@@ -11,7 +11,7 @@ from django.db import IntegrityError, connections, models, router, transaction
 from django.db.models.signals import class_prepared, post_delete, post_save, pre_delete, pre_save
 
 from realtime.compiled import ByKey
-from realtime.functions import topic_names
+from realtime.functions import topics_of_object
 from realtime.log import BATCH, Change
 from realtime.models import Event, is_topic_name
 from realtime.publishing import Batch, publish, publishing
@@ -184,11 +184,13 @@ def _changes(kind: Event.Kind, *versions: Published | None) -> list[Change]:
 
 
 def _topics_of(version: Published) -> frozenset[str]:
-    of = f"{type(version).__name__}.topics()"
-    names = topic_names(version.topics(), of=of)
+    names = topics_of_object(version)
     for name in names:
         if not is_topic_name(name):
-            raise ValueError(f"{of} returned {name!r}: names have 1 to 200 characters, no NUL.")
+            raise ValueError(
+                f"{type(version).__name__}.topics() returned {name!r}: names have 1 to 200 "
+                "characters, and no NUL."
+            )
     return names
 
 

@@ -136,6 +136,23 @@ class TestTopicsOfAModel:
         Book.objects.create(title="Ariadne")
         assert [*Event.objects.values_list("topic_id", flat=True)] == ["tickets"]
 
+    async def test_a_string_is_one_name_for_what_has_moved(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Book, "topics", lambda book: f"title.{book.title}")
+        subscription = LiveSubscriptionType()
+        subscription.topics("book", hide_moved=True)(lambda *_: ["title.A", "title.AB", "title.C"])
+        subscription.load("book")(Book.objects.in_bulk)
+        book = await create(title="A")
+        schema = make_executable_schema(TYPES, subscription)
+        async with GraphQLClient(graphql_app(schema)) as client:
+            events = await client.subscribe(FOLLOW)
+            # Told on the topic where it was, too, whose name begins that of the topic where it is.
+            await in_database(Book.objects.filter(pk=book.pk).update)(title="AB")
+            await create(title="C")
+            assert await events.receive() == {"book": {"title": "AB"}}
+            assert await events.receive() == {"book": {"title": "C"}}
+
 
 class TestLoading:
     @pytest.mark.parametrize(
@@ -150,7 +167,14 @@ class TestLoading:
             f"it returned {described}."
         )
 
-    async def test_so_is_what_stands_for_deleted_objects(
+    async def test_the_log_names_the_field_whose_load_fails(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        assert await message_of_failure(caplog, load=lambda ids: {}[ids[0]])
+        [record] = [record for record in caplog.records if record.exc_info]
+        assert record.getMessage().endswith("The values of the live field 'book' cannot be loaded.")
+
+    async def test_what_stands_for_deleted_objects_is_described_likewise(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         message = await message_of_failure(caplog, load=lambda ids: {}, gone=lambda events: [])
