@@ -21,6 +21,11 @@ def is_self(user: User | None, pk: int | None) -> bool:
     return user is not None and pk is not None and user.pk == pk
 
 
+def unauthenticated(reason: str) -> GraphQLError:
+    """Return the error for a caller who has to log in first."""
+    return GraphQLError(reason, extensions={"code": "UNAUTHENTICATED"})
+
+
 def forbidden(reason: str) -> GraphQLError:
     """Return what a client is told of what its user may not."""
     return GraphQLError(reason, extensions={"code": "FORBIDDEN"})

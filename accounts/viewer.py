@@ -5,10 +5,11 @@ from typing import Any
 
 from ariadne import SchemaBindable
 from django.conf import settings
-from graphql import GraphQLError, GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
+from graphql import GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
 from graphql.type import GraphQLFieldResolver
 
 from accounts.models import User
+from accounts.rights import unauthenticated
 from realtime.viewer import Viewer, viewer_of
 
 Info = GraphQLResolveInfo[dict[str, Any]]
@@ -77,7 +78,7 @@ class RequireViewer(SchemaBindable):
 def _guarded(resolve: GraphQLFieldResolver) -> GraphQLFieldResolver:
     def guarded(root: Any, info: Info, **args: Any) -> Any:
         if viewer(info) is None and not settings.CLEW_DEMO:
-            raise GraphQLError("Log in first.", extensions={"code": "UNAUTHENTICATED"})
+            raise unauthenticated("Log in first.")
         return resolve(root, info, **args)
 
     return guarded

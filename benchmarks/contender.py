@@ -109,7 +109,7 @@ class Server(Service):
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=5)
         try:
-            connection.request("GET", "/fire?date=2030-01-01T00:00:00")
+            connection.request("GET", "/fire?date=2030-01-01")
             return connection.getresponse().status == 200
         except (OSError, http.client.HTTPException):
             return False

@@ -1,7 +1,7 @@
 """The event that all servers know: the first order has another date."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import date, timedelta
 from functools import partial
 from itertools import count
 from time import monotonic
@@ -11,13 +11,13 @@ from benchmarks.trigger import request
 
 DOCUMENT = "subscription { getOrder { state date user { username email } } }"
 
-_dates = (datetime(2030, 1, 1, tzinfo=UTC) + timedelta(seconds=second) for second in count())
+_dates = (date(2030, 1, 1) + timedelta(days=day) for day in count())
 
 
 def fire() -> tuple[bytes, bytes]:
     """Return the request of an event, and the marker by which it is known."""
-    date = next(_dates).strftime("%Y-%m-%dT%H:%M:%S")
-    return request("GET", f"/fire?date={date}"), date.encode()
+    day = next(_dates).isoformat()
+    return request("GET", f"/fire?date={day}"), day.encode()
 
 
 def event(crowd: Crowd, seconds: float = PATIENCE) -> float:

@@ -8,6 +8,11 @@ from ariadne import QueryType, SubscriptionType
 
 from accounts.viewer import Info
 
+TARGET = 5
+"""Where `count` ends unless told."""
+PAUSE = 1.0
+"""Seconds between its numbers."""
+
 query = QueryType()
 subscription = SubscriptionType()
 
@@ -18,15 +23,15 @@ def resolve_hello(_: Any, info: Info) -> str:
 
 
 @subscription.source("count")
-async def count(_: Any, info: Info, target: int) -> AsyncGenerator[int, None]:
-    for number in range(target):
+async def count(_: Any, info: Info, target: int | None) -> AsyncGenerator[int, None]:
+    for number in range(TARGET if target is None else target):
         if number:
-            await asyncio.sleep(1)
+            await asyncio.sleep(PAUSE)
         yield number
 
 
 @subscription.field("count")
-def resolve_count(number: int, info: Info, target: int) -> int:
+def resolve_count(number: int, info: Info, target: int | None) -> int:
     return number
 
 

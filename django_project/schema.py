@@ -1,6 +1,6 @@
 """The GraphQL schema, composed of those of the apps."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from ariadne import ScalarType, load_schema_from_path, make_executable_schema
 from django.conf import settings
@@ -13,6 +13,7 @@ import orders.subscriptions
 from accounts.viewer import RequireViewer
 from django_project import probes
 
+day = ScalarType("Date", serializer=date.isoformat)
 date_time = ScalarType("DateTime", serializer=datetime.isoformat)
 
 schema = make_executable_schema(
@@ -20,6 +21,7 @@ schema = make_executable_schema(
         load_schema_from_path(settings.BASE_DIR / app / "schema.graphql")
         for app in ("django_project", "accounts", "messaging", "orders")
     ],
+    day,
     date_time,
     *probes.bindables,
     *accounts.resolvers.bindables,

@@ -44,7 +44,7 @@ async def resolve_room_messages(_: Any, info: Info, chatroom: str, **page: Any) 
 
 
 @mutation.field("createMessage")
-async def resolve_create_message(_: Any, info: Info, **message: str) -> dict[str, Any]:
+async def resolve_create_message(_: Any, info: Info, **message: str | None) -> dict[str, Any]:
     try:
         sent = await in_database(services.send_message_as)(viewer(info), **message)
     except ValidationError as error:

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from accounts.inputs import is_storable, parse_id
 from accounts.models import User
 from accounts.pages import page_edge, page_size
+from accounts.rights import unauthenticated
 from messaging.models import Message, Room, RoomMessage
 from messaging.rights import check_reader, check_room_reader
 from messaging.topics import inbox_topic, room_topic
@@ -30,8 +31,15 @@ def known_user(text: str) -> int:
     return pk
 
 
-def followed_inbox(asker: User | None, user_id: str) -> str:
-    """Return the topic of the messages addressed to a user. Raises ValidationError."""
+def followed_inbox(asker: User | None, user_id: str | None = None) -> str:
+    """Return the topic of the messages addressed to a user, by default to the asker.
+
+    Raises ValidationError.
+    """
+    if user_id is None:
+        if asker is None:
+            raise unauthenticated("Log in to follow your own messages, or give a userId.")
+        return inbox_topic(asker.pk)
     check_reader(asker, user_id)
     return inbox_topic(known_user(user_id))
 

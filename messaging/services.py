@@ -14,9 +14,21 @@ LONGEST = 10_000
 
 
 def send_message_as(
-    asker: User | None, *, sender_id: str, recipient_id: str, content: str
+    asker: User | None,
+    *,
+    sender_id: str | None = None,
+    recipient_id: str | None = None,
+    content: str | None = None,
 ) -> Message:
-    """Send a direct message for who may send as the sender. Raises ValidationError."""
+    """Send a direct message on behalf of a user who may send as the sender.
+
+    Raises ValidationError, also for an argument that was left out: GraphQL has them optional.
+    """
+    if sender_id is None or recipient_id is None or content is None:
+        given = {"senderId": sender_id, "recipientId": recipient_id, "content": content}
+        raise ValidationError(
+            [f"The argument {name} is missing" for name, value in given.items() if value is None]
+        )
     check_sender(asker, sender_id)
     return send_message(sender_id=sender_id, recipient_id=recipient_id, content=content)
 

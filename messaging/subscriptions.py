@@ -15,7 +15,7 @@ subscription = LiveSubscriptionType()
 
 
 @subscription.topics("messages", kinds=[Kind.CREATED], share=everyone, hide_moved=True)
-def message_topics(_: Any, info: Info, user_id: str) -> str:
+def message_topics(_: Any, info: Info, user_id: str | None = None) -> str:
     try:
         return selectors.followed_inbox(viewer(info), user_id)
     except ValidationError as error:

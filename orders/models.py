@@ -21,15 +21,16 @@ class Order(Published):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="orders", db_index=False
     )
-    date = models.DateTimeField(default=timezone.now)
+    date = models.DateField(default=timezone.localdate)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
     state = models.CharField(max_length=8, choices=State, default=State.UNPAID)
     description = models.CharField(max_length=200, blank=True)
 
     class Meta:
-        ordering = ("-date", "-pk")
+        ordering = ("-created_at", "-pk")
         indexes = (
-            models.Index(fields=["-date", "-id"]),
-            models.Index(fields=["user", "-date", "-id"]),
+            models.Index(fields=["-created_at", "-id"]),
+            models.Index(fields=["user", "-created_at", "-id"]),
         )
 
     def __str__(self) -> str:
@@ -44,6 +45,7 @@ class Order(Published):
         return {
             "user_id": self.user_id,
             "date": self.date.isoformat(),
+            "created_at": self.created_at.isoformat(),
             "state": self.state,
             "description": self.description,
         }

@@ -1,11 +1,12 @@
 """Reads of orders, of those that `asker` may read: None is nobody in particular."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from accounts.inputs import parse_id
 from accounts.models import User
@@ -32,11 +33,11 @@ def orders(
     readable = _readable(asker)
     if edge is None:
         return list(readable[:size])
-    date = readable.filter(pk=edge).values_list("date", flat=True).first()
-    if date is None:
+    made = readable.filter(pk=edge).values_list("created_at", flat=True).first()
+    if made is None:
         raise ValidationError(f"There is no order {edge}")
     # The first condition is that of the index.
-    older = readable.filter(Q(date__lte=date), Q(date__lt=date) | Q(pk__lt=edge))
+    older = readable.filter(Q(created_at__lte=made), Q(created_at__lt=made) | Q(pk__lt=edge))
     return list(older[:size])
 
 
@@ -95,9 +96,14 @@ def deleted_orders(events: Sequence[Event]) -> dict[str, Order]:
 
 
 def _restored(event: Event, users: dict[int, User]) -> Order:
+    # The facts of events from before orders had a day bear their moment alone, as "date".
+    made = datetime.fromisoformat(event.data.get("created_at", event.data["date"]))
     restored = Order(
         pk=int(event.object_id),
-        date=datetime.fromisoformat(event.data["date"]),
+        date=date.fromisoformat(event.data["date"])
+        if "created_at" in event.data
+        else timezone.localdate(made),
+        created_at=made,
         state=event.data["state"],
         description=event.data["description"],
     )

@@ -22,7 +22,7 @@ _HEADERS = [
 
 # As long as the frame that Clew sends, with its cursor.
 _FRAME = (
-    '{"type":"next","id":"1","payload":{"data":{"getOrder":{"state":"UNPAID","date":"%s+00:00",'
+    '{"type":"next","id":"1","payload":{"data":{"getOrder":{"state":"UNPAID","date":"%s",'
     '"user":{"username":"user_1","email":"user_1@example.org"}}},'
     '"extensions":{"cursor":"MDAwMDAwMDAwMDAw"}}}'
 )

@@ -20,8 +20,10 @@ INBOXES = 1_000
 AT_ONCE = (1, 16, 64)
 """Messages that are sent together, each to another inbox, over a connection of its own."""
 
-_SUBSCRIPTION = "subscription ($id: ID!) { messages(userId: $id) { content senderId recipientId } }"
-_MUTATION = """mutation ($to: ID!, $content: String!) {
+_SUBSCRIPTION = """subscription ($id: String!) {
+  messages(userId: $id) { content senderId recipientId }
+}"""
+_MUTATION = """mutation ($to: String!, $content: String!) {
   createMessage(senderId: "1", recipientId: $to, content: $content) {
     success errors message { content recipientId senderId }
   }

@@ -71,7 +71,7 @@ class Example:
 ROOTS: dict[str, list[Example]] = {
     # The project
     "Query.hello": [Example("hello", USERS)],
-    "Subscription.count": [Example("count(target: 1)", USERS)],
+    "Subscription.count": [Example("count(target: 1)", USERS), Example("count", USERS)],
     # Accounts
     "Query.me": [Example("me", {**USERS, ANONYMOUS: NULL, INACTIVE: NULL})],
     "Query.userId": [Example('userId(username: "owner")', USERS)],
@@ -105,7 +105,10 @@ ROOTS: dict[str, list[Example]] = {
         Example('sendChatMessage(chatroom: "kittens", text: "Hi")', USERS),
         Example('sendChatMessage(chatroom: "loft", text: "Hi")', OWNER_AND_STAFF),
     ],
-    "Subscription.messages": [Example('messages(userId: "$owner", after: "0")', OWNER_AND_STAFF)],
+    "Subscription.messages": [
+        Example('messages(userId: "$owner", after: "0")', OWNER_AND_STAFF),
+        Example('messages(after: "0")', USERS),
+    ],
     "Subscription.onNewChatMessage": [
         Example('onNewChatMessage(chatroom: "kittens", after: "0")', USERS),
         Example('onNewChatMessage(chatroom: "loft", after: "0")', OWNER_AND_STAFF),
@@ -159,19 +162,19 @@ def shown(names: str) -> dict[str, Rule]:
 
 FIELDS: dict[str, dict[str, Rule]] = {
     # Accounts
-    "User": {**shown("userId username"), "email": of_oneself},
-    "CreateUserResult": {**shown("success user"), "errors": null},
+    "User": {**shown("id userId username"), "email": of_oneself},
+    "createUserResult": {**shown("success user"), "errors": null},
     "LoginResult": {**shown("ok success token user"), "errors": null},
     "LogoutResult": {**shown("ok success"), "errors": null},
     "ChangePasswordResult": {**shown("success token"), "errors": null},
     # Messaging
     "Message": shown("id senderId recipientId content createdAt"),
     "ChatMessage": shown("id chatroom sender text createdAt"),
-    "MessagesResult": {**shown("success messages cursor"), "errors": null},
+    "messagesResult": {**shown("success messages cursor"), "errors": null},
     "RoomMessagesResult": shown("messages cursor"),
-    "CreateMessageResult": {**shown("success message"), "errors": null},
+    "createMessageResult": {**shown("success message"), "errors": null},
     "SendChatMessageResult": {**shown("ok"), "errors": null},
     # Orders
-    "Order": shown("id date state description user deleted"),
+    "Order": shown("id date createdAt state description user deleted"),
     "OrdersResult": shown("orders cursor"),
 }

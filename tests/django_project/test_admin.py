@@ -32,8 +32,7 @@ def orders(users: tuple[User, User]) -> list[Order]:
 def edit(admin: Client, order: Order) -> None:
     form = {
         "user": order.user_id,
-        "date_0": order.date.date().isoformat(),
-        "date_1": "12:00:00",
+        "date": order.date.isoformat(),
         "state": "PAID",
         "description": "",
     }

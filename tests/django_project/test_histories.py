@@ -26,8 +26,8 @@ ORDER = "id state description deleted user { username }"
 ORDERS = f"{{ orders {{ cursor orders {{ {ORDER} }} }} }}"
 ORDER_CHANGES = f"subscription ($after: String) {{ getOrder(after: $after) {{ {ORDER} }} }}"
 MESSAGE = "id senderId recipientId content"
-MESSAGES = f"query ($id: ID!) {{ messages(userId: $id) {{ cursor messages {{ {MESSAGE} }} }} }}"
-NEW_MESSAGES = f"""subscription ($id: ID!, $after: String) {{
+MESSAGES = f"query ($id: String!) {{ messages(userId: $id) {{ cursor messages {{ {MESSAGE} }} }} }}"
+NEW_MESSAGES = f"""subscription ($id: String!, $after: String) {{
     messages(userId: $id, after: $after) {{ {MESSAGE} }} }}"""
 
 Write = Callable[[int], object]

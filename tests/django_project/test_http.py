@@ -88,8 +88,8 @@ class TestMediaTypes:
             ("{", RESPONSE, 400),
             ("{ unknown }", JSON, 200),
             ("{ unknown }", RESPONSE, 400),
-            ("query ($id: ID!) { messages(userId: $id) { success } }", JSON, 200),
-            ("query ($id: ID!) { messages(userId: $id) { success } }", RESPONSE, 400),
+            ("query ($id: String!) { messages(userId: $id) { success } }", JSON, 200),
+            ("query ($id: String!) { messages(userId: $id) { success } }", RESPONSE, 400),
         ],
     )
     async def test_the_status_of_an_operation_that_cannot_run(

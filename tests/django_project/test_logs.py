@@ -18,7 +18,7 @@ from tests.django_project.test_http import send
 SECRET = "only-for-your-eyes"
 LOGIN = """mutation ($username: String!, $password: String!) {
     login(username: $username, password: $password) { ok } }"""
-WRITE = """mutation ($from: ID!, $to: ID!, $content: String!) {
+WRITE = """mutation ($from: String!, $to: String!, $content: String!) {
     createMessage(senderId: $from, recipientId: $to, content: $content) { success errors } }"""
 REFUSED = f"""new row for relation "messaging_message" violates check constraint "short"
 DETAIL:  Failing row contains (1, {SECRET}
@@ -89,7 +89,8 @@ async def test_messages(
 async def test_messages_that_the_database_refuses(
     application: Any, users: tuple[User, User], failing: None, log: Any
 ) -> None:
-    variables: dict[str, Any] = {"from": users[0].pk, "to": users[1].pk, "content": SECRET}
+    one, two = (str(user.pk) for user in users)
+    variables: dict[str, Any] = {"from": one, "to": two, "content": SECRET}
     result, _ = await post(application, WRITE, **variables)
     assert result["errors"][0]["message"] == "Internal server error"
     assert 'violates check constraint "short"' in log.text
@@ -107,7 +108,8 @@ async def test_a_token_that_is_none(application: Any, log: Any) -> None:
 async def test_what_comes_over_a_socket(
     application: Any, users: tuple[User, User], failing: None, log: Any
 ) -> None:
-    variables: dict[str, Any] = {"from": users[0].pk, "to": users[1].pk, "content": SECRET}
+    one, two = (str(user.pk) for user in users)
+    variables: dict[str, Any] = {"from": one, "to": two, "content": SECRET}
     async with GraphQLClient(application) as client:
         with pytest.raises(OperationError):
             await client.mutate(WRITE, variables)

@@ -155,7 +155,8 @@ def world(application: Any, settings: Any) -> World:
         room = Room.objects.create(name=name, is_public=is_public)
         RoomMessage.objects.create(room=room, sender=owner.user, text="Hello")
     Membership.objects.create(room=room, user=owner.user)
-    Message.objects.create(sender=owner.user, recipient=owner.user, content="Hello")
+    for buyer in buyers:
+        Message.objects.create(sender=owner.user, recipient=buyer.user, content="Hello")
     return World(application, people, str(orders[-1].pk))
 
 

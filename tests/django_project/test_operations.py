@@ -79,7 +79,7 @@ class TestUsers:
 
 
 class TestMessages:
-    CREATE = """mutation Create($from: ID!, $to: ID!, $content: String!) {
+    CREATE = """mutation Create($from: String!, $to: String!, $content: String!) {
         createMessage(senderId: $from, recipientId: $to, content: $content) {
           success errors message { content recipientId senderId } } }"""
 
@@ -140,7 +140,7 @@ class TestMessages:
             await Message.objects.acreate(sender=sender, recipient=recipient, content="Hello")
         queries.clear()
         answer = await execute(
-            "query Read($id: ID!) { messages(userId: $id) { success errors messages { "
+            "query Read($id: String!) { messages(userId: $id) { success errors messages { "
             "content senderId recipientId } } }",
             id=str(two.pk),
         )
@@ -155,13 +155,17 @@ class TestMessages:
         assert len(queries) == 2  # head of the topic, messages
 
     async def test_nobody_wrote_yet(self, execute: Execute, users: tuple[User, User]) -> None:
-        query = "query Read($id: ID!) { messages(userId: $id) { success messages { content } } }"
+        query = (
+            "query Read($id: String!) { messages(userId: $id) { success messages { content } } }"
+        )
         answer = await execute(query, id=str(users[0].pk))
         assert answer["messages"] == {"success": True, "messages": []}
 
     @pytest.mark.parametrize("bad", [*BAD_IDS, "999"])
     async def test_messages_of_an_unknown_user(self, bad: str, execute: Execute) -> None:
-        query = "query Read($id: ID!) { messages(userId: $id) { success errors messages { id } } }"
+        query = (
+            "query Read($id: String!) { messages(userId: $id) { success errors messages { id } } }"
+        )
         assert (await execute(query, id=bad))["messages"] == {
             "success": False,
             "errors": [f"There is no user {bad:.40}"],
@@ -194,18 +198,19 @@ class TestMessages:
     async def test_an_answer_with_half_a_surrogate_pair_is_sent(
         self, graphql_client: GraphQLClient
     ) -> None:
-        query = "query Read($id: ID!) { messages(userId: $id) { errors } }"
+        query = "query Read($id: String!) { messages(userId: $id) { errors } }"
         answer = await graphql_client.query(query, {"id": HALF})
         assert answer["messages"]["errors"] == [f"There is no user {HALF}"]
 
 
 class TestOrders:
-    GET = "query { getOrders { date state user { username email } } }"
+    GET = "query { getOrders { date createdAt state user { username email } } }"
 
     @staticmethod
     def expected(order: Order) -> dict[str, Any]:
         return {
             "date": order.date.isoformat(),
+            "createdAt": order.created_at.isoformat(),
             "state": order.state,
             "user": {"username": order.user.username, "email": order.user.email},
         }
@@ -226,7 +231,8 @@ class TestOrders:
         newest = await Order.objects.acreate(user=users[1])
         queries.clear()
         subscription = await graphql_client.subscribe(
-            "subscription getLastOrder { getOrder { state date user { username email } } }"
+            "subscription getLastOrder {"
+            " getOrder { state date createdAt user { username email } } }"
         )
         assert await subscription.receive() == {"getOrder": self.expected(newest)}
         # Heads of the changes of rights and of the topic, the newest order, and the first again.
@@ -267,7 +273,7 @@ class TestOrders:
         self, graphql_client: GraphQLClient, users: tuple[User, User]
     ) -> None:
         order = await Order.objects.acreate(user=users[0], description="Thread")
-        fields = "id deleted description date user { username }"
+        fields = "id deleted description date createdAt user { username }"
         subscription = await graphql_client.subscribe(f"subscription {{ getOrder {{ {fields} }} }}")
         await subscription.receive()
         await in_database(Order.objects.all().delete)()
@@ -276,7 +282,26 @@ class TestOrders:
             "deleted": True,
             "description": "Thread",
             "date": order.date.isoformat(),
+            "createdAt": order.created_at.isoformat(),
             "user": {"username": "user_one"},
+        }
+
+    async def test_an_event_from_before_orders_had_a_day_is_told_with_the_day_of_its_moment(
+        self, graphql_client: GraphQLClient, users: tuple[User, User]
+    ) -> None:
+        await in_database(Order.objects.create)(user=users[0])
+        await in_database(Order.objects.all().delete)()
+        moment = "2026-01-31T10:30:00.123456+00:00"
+        facts = {"user_id": users[0].pk, "date": moment, "state": "PAID", "description": "Thread"}
+        await in_database(Event.objects.filter(kind="deleted").update)(data=facts)
+        query = "subscription { getOrder { deleted date createdAt description } }"
+        subscription = await graphql_client.subscribe(query, after="0")
+        results = [(await subscription.receive())["getOrder"] for _ in range(2)]
+        assert results[-1] == {
+            "deleted": True,
+            "date": "2026-01-31",
+            "createdAt": moment,
+            "description": "Thread",
         }
 
     async def test_orders_that_go_with_their_user_are_told(

@@ -29,12 +29,12 @@ async def test_messages(graphql_client: GraphQLClient, users: tuple[User, User])
     one, two = users
     create: Any = in_database(Message.objects.create)
     await create(sender=one, recipient=two, content="Before")
-    query = "query ($id: ID!) { messages(userId: $id) { cursor messages { content } } }"
+    query = "query ($id: String!) { messages(userId: $id) { cursor messages { content } } }"
     snapshot = (await graphql_client.query(query, {"id": str(two.pk)}))["messages"]
     assert snapshot["messages"] == [{"content": "Before"}]
     await create(sender=one, recipient=two, content="Between")
     subscription = await graphql_client.subscribe(
-        """subscription ($id: ID!, $after: String) {
+        """subscription ($id: String!, $after: String) {
             messages(userId: $id, after: $after) { content } }""",
         {"id": str(two.pk), "after": snapshot["cursor"]},
     )

@@ -4,7 +4,8 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Any
+from inspect import isawaitable
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from realtime.protocols import GraphQLTransportWS, SubscriptionsTransportWS
@@ -15,16 +16,28 @@ from tests.realtime.streams import HttpStream, answer
 Result = dict[str, Any]
 
 Then = Callable[[], object]
-"""What is to happen when a subscription is live."""
+"""What is to happen when a subscription is live; it may be async."""
 
-Ask = Callable[[str, Then], Awaitable[Result]]
-"""Runs an operation, and returns its first result."""
+
+class Ask(Protocol):
+    """Runs an operation, and returns its first result."""
+
+    def __call__(
+        self, document: str, then: Then, variables: Mapping[str, Any] | None = None, /
+    ) -> Awaitable[Result]: ...
+
 
 Transport = Callable[[Any, Person | None], AbstractAsyncContextManager[Ask]]
 """Asks an application, as somebody; None has no session."""
 
 
 Credential = Callable[[Person | None], dict[str, str]]
+
+
+async def happened(then: Then) -> None:
+    result = then()
+    if isawaitable(result):
+        await result
 
 
 def cookie(person: Person | None) -> dict[str, str]:
@@ -39,8 +52,8 @@ def bearer(person: Person | None) -> dict[str, str]:
 async def post(
     application: Any, person: Person | None, *, credential: Credential = cookie
 ) -> AsyncIterator[Ask]:
-    async def ask(document: str, then: Then) -> Result:
-        body = {"query": document}
+    async def ask(document: str, then: Then, variables: Mapping[str, Any] | None = None) -> Result:
+        body = {"query": document, "variables": variables}
         _, text = await answer(application, "POST", body=body, **credential(person))
         result: Result = json.loads(text)
         return result
@@ -50,9 +63,9 @@ async def post(
 
 @asynccontextmanager
 async def get(application: Any, person: Person | None) -> AsyncIterator[Ask]:
-    async def ask(document: str, then: Then) -> Result:
+    async def ask(document: str, then: Then, variables: Mapping[str, Any] | None = None) -> Result:
         headers = {**cookie(person), "apollo_require_preflight": "true"}
-        query = urlencode({"query": document})
+        query = urlencode({"query": document, "variables": json.dumps(variables)})
         _, text = await answer(application, "GET", query_string=query, **headers)
         result: Result = json.loads(text)
         return result
@@ -81,8 +94,8 @@ async def stream(
     accept: str,
     result_in: Callable[[str], Result | None],
 ) -> AsyncIterator[Ask]:
-    async def ask(document: str, then: Then) -> Result:
-        body = {"query": document, "extensions": {"confirm": True}}
+    async def ask(document: str, then: Then, variables: Mapping[str, Any] | None = None) -> Result:
+        body = {"query": document, "variables": variables, "extensions": {"confirm": True}}
         response = HttpStream(application, accept=accept, body=body, **cookie(person))
         await response.open()
         try:
@@ -92,7 +105,7 @@ async def stream(
                     continue
                 if not result.get("extensions", {}).get("subscribed"):
                     return result
-                then()
+                await happened(then)
         finally:
             await response.leave()
 
@@ -113,12 +126,14 @@ async def websocket(
         application, headers=headers, payload=payload, subprotocol=subprotocol
     ) as client:
 
-        async def ask(document: str, then: Then) -> Result:
+        async def ask(
+            document: str, then: Then, variables: Mapping[str, Any] | None = None
+        ) -> Result:
             try:
                 if not document.startswith("subscription"):
-                    return {"data": await client.query(document)}
-                subscription = await client.subscribe(document)
-                then()
+                    return {"data": await client.query(document, variables)}
+                subscription = await client.subscribe(document, variables)
+                await happened(then)
                 data = await subscription.receive()
                 await subscription.stop()
             except OperationError as error:

@@ -9,10 +9,10 @@ from tests.people import Person, person
 
 pytestmark = pytest.mark.usefixtures("outside_demo")
 
-READ = "query ($id: ID!) { messages(userId: $id) { success errors messages { content } } }"
-LISTEN = """subscription ($id: ID!, $after: String) {
+READ = "query ($id: String!) { messages(userId: $id) { success errors messages { content } } }"
+LISTEN = """subscription ($id: String!, $after: String) {
     messages(userId: $id, after: $after) { content } }"""
-SEND = """mutation ($from: ID!, $to: ID!) {
+SEND = """mutation ($from: String!, $to: String!) {
     createMessage(senderId: $from, recipientId: $to, content: "Hello") { success errors } }"""
 
 

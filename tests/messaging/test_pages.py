@@ -9,7 +9,7 @@ from realtime.database import in_database
 from realtime.testing import GraphQLClient, OperationError
 from tests.people import Person
 
-INBOX = """query ($id: ID!, $last: Int, $before: ID) {
+INBOX = """query ($id: String!, $last: Int, $before: ID) {
     messages(userId: $id, last: $last, before: $before) { success errors messages { id } } }"""
 HISTORY = """query ($id: String!, $last: Int, $before: ID) {
     history(chatroom: $id, last: $last, before: $before) { id } }"""

@@ -16,11 +16,11 @@ SNAPSHOT = """query ($first: Int, $after: ID) {
 
 @pytest.fixture(autouse=True)
 def _orders(ariadne: Person, theseus: Person, settings: Any) -> None:
-    """Orders of five dates, of which three are the same: newest first 4, 5, 3, 2, 1."""
+    """Orders of five moments, of which three are the same: newest first 4, 5, 3, 2, 1."""
     settings.REALTIME = {**settings.REALTIME, "MAX_PAGE_SIZE": 4}
     for pk, day in ((1, 1), (2, 2), (3, 2), (5, 2), (4, 3)):
         user = theseus if pk == 2 else ariadne
-        Order.objects.create(pk=pk, user=user.user, date=datetime(2026, 1, day, tzinfo=UTC))
+        Order.objects.create(pk=pk, user=user.user, created_at=datetime(2026, 1, day, tzinfo=UTC))
 
 
 async def page(client: GraphQLClient, query: str, **arguments: Any) -> list[int]:
@@ -54,7 +54,7 @@ async def test_a_page_of_the_own_orders(ariadne: Person, queries: list[str]) -> 
     async with ariadne.client() as client:
         queries.clear()
         assert await page(client, LIST, after="5") == [3, 1]
-        assert len(queries) == 2  # the date of that order, orders
+        assert len(queries) == 2  # when that order was made, orders
 
 
 @pytest.mark.parametrize("query", [LIST, SNAPSHOT], ids=["getOrders", "orders"])

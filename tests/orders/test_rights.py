@@ -183,7 +183,7 @@ class TestGivenToAnother:
             with pytest.raises(OperationError) as caught:
                 await subscription.receive()
         assert caught.value.codes == ["FORBIDDEN"]
-        assert caught.value.data is None
+        assert caught.value.data == {"getOrder": None}
 
     async def test_who_may_view_orders_is_told(
         self, cashier: Person, theseus: Person, orders: dict[str, Order]

@@ -1,7 +1,7 @@
 """Reads and writes of the Django peers; all sync."""
 
 import time
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 from django.db import transaction
@@ -10,13 +10,13 @@ from django.db.models import Q
 from benchmarks.peers.shop.models import Message, Order, User
 
 
-def change_order(date: str) -> int:
+def change_order(day: str) -> int:
     """Give the first order this date; return when that was committed."""
     committed: list[int] = []
     with transaction.atomic():
         transaction.on_commit(lambda: committed.append(time.monotonic_ns()))
         order = Order.objects.get(pk=1)
-        order.date = datetime.fromisoformat(f"{date}+00:00")
+        order.date = date.fromisoformat(day)
         order.save()
     return committed[0]
 

@@ -12,12 +12,13 @@ class Order(models.Model):
     """What a user ordered."""
 
     user = models.ForeignKey(User, models.CASCADE)
-    date = models.DateTimeField(default=timezone.now, db_index=True)
+    date = models.DateField(default=timezone.localdate)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
     state = models.CharField(max_length=8, default="UNPAID")
     description = models.CharField(max_length=200, blank=True)
 
     class Meta:
-        ordering = ("-date", "-pk")
+        ordering = ("-created_at", "-pk")
 
     def __str__(self) -> str:
         return f"Order {self.pk}"

@@ -1,7 +1,7 @@
 """Strawberry's consumers; a subscription listens to the channel layer, whose message has all."""
 
+import datetime
 from collections.abc import AsyncGenerator
-from datetime import datetime
 
 import django
 
@@ -32,7 +32,7 @@ class User:
 class Order:
     """What a user ordered."""
 
-    date: datetime
+    date: datetime.date
     state: str
     user: User
 
@@ -94,7 +94,7 @@ class Query:
         return [as_order(row) for row in await database_sync_to_async(database.orders)()]
 
     @strawberry.field
-    async def messages(self, user_id: strawberry.ID) -> MessagesResult:
+    async def messages(self, user_id: str) -> MessagesResult:
         """Return what a user sent or received."""
         rows = await database_sync_to_async(database.messages_of)(int(user_id))
         return MessagesResult(success=True, messages=[as_message(row) for row in rows])
@@ -106,7 +106,7 @@ class Mutation:
 
     @strawberry.mutation
     async def create_message(
-        self, sender_id: strawberry.ID, recipient_id: strawberry.ID, content: str
+        self, sender_id: str, recipient_id: str, content: str
     ) -> CreateMessageResult:
         """Send a message."""
         create = database_sync_to_async(database.create_message)
@@ -128,13 +128,11 @@ class Subscription:
         consumer = info.context["ws"]
         async with consumer.listen_to_channel("order.changed", groups=["orders"]) as news:
             async for message in news:
-                date, user = datetime.fromisoformat(message["date"]), User(**message["user"])
+                date, user = datetime.date.fromisoformat(message["date"]), User(**message["user"])
                 yield Order(date=date, state=message["state"], user=user)
 
     @strawberry.subscription
-    async def messages(
-        self, info: strawberry.Info, user_id: strawberry.ID
-    ) -> AsyncGenerator[Message, None]:
+    async def messages(self, info: strawberry.Info, user_id: str) -> AsyncGenerator[Message, None]:
         """Follow an inbox."""
         consumer, group = info.context["ws"], f"inbox.{user_id}"
         async with consumer.listen_to_channel("message.created", groups=[group]) as news:
