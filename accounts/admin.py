@@ -7,7 +7,12 @@ from django.contrib.auth.admin import UserAdmin
 
 from accounts.models import User
 
-admin.site.register(User, UserAdmin)
+
+@admin.register(User)
+class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # it takes parameters in the stubs alone
+    """Users. Their moments are only shown: the form's fields would cut off the microseconds."""
+
+    readonly_fields = ("last_login", "date_joined")
 
 
 @admin.register(AccessAttempt)
