@@ -35,6 +35,7 @@ check: .venv/dev ## Lint, types, layers, migrations, Django's checks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py print_schema --check schema.graphql
 	$(BIN)/python manage.py check
 	@# As docs/settings.md has it outside demo mode.
 	env -i PATH="$$PATH" CLEW_ENV_FILE=/dev/null SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')" \

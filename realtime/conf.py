@@ -114,7 +114,7 @@ class Settings:
     """Whether documents must have been registered: `manage.py trust_documents`."""
 
     schema: str = ""
-    """Where the project's schema is, as `project.schema.schema`; documents to trust are for it."""
+    """Where the project's schema is, as `project.schema.schema`, for the commands that need it."""
 
     max_message_size: PositiveInt = 64 * 1024
     """Bytes that one message of a WebSocket client may have."""

@@ -10,7 +10,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
-from django.utils.module_loading import import_string
 from graphql import (
     GraphQLError,
     OperationDefinitionNode,
@@ -22,6 +21,7 @@ from graphql import (
 
 from realtime.conf import get_settings
 from realtime.documents import DocumentCache
+from realtime.management.schema import project_schema
 from realtime.models import TrustedDocument
 from realtime.trusted import hash_of
 
@@ -119,14 +119,10 @@ def _pairs(manifest: Any) -> Iterator[tuple[str, Any]]:
 
 def _judge() -> Callable[[str], list[str]]:
     """Return what tells why a document would be refused."""
-    settings = replace(get_settings(), trusted_only=False)
-    if not settings.schema:
+    schema = project_schema()
+    if schema is None:
         return lambda _: []  # parsing has told
-    try:
-        schema = import_string(settings.schema)
-    except ImportError as error:
-        raise CommandError(f"REALTIME['SCHEMA']: {error}") from None
-    documents = DocumentCache(schema, settings)
+    documents = DocumentCache(schema, replace(get_settings(), trusted_only=False))
 
     def judge(text: str) -> list[str]:
         try:
