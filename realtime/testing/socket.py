@@ -3,10 +3,12 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from datetime import datetime, time
 from typing import Any, Self, TypeVar
 
 from channels.routing import get_default_application
 from channels.testing import WebsocketCommunicator
+from django.core.serializers.json import DjangoJSONEncoder
 
 from realtime.protocols import GraphQLTransportWS
 from realtime.testing.errors import ConnectionClosedError
@@ -63,11 +65,15 @@ class Socket:
         return subprotocol
 
     async def send(self, message: Any) -> None:
-        """Send texts and bytes as they are, and anything else as JSON."""
+        """Send texts and bytes as they are, and anything else as JSON.
+
+        In it UUIDs, dates, times, durations and Decimals are texts.
+        """
         if isinstance(message, bytes):
             frame: dict[str, Any] = {"bytes": message}
         else:
-            frame = {"text": message if isinstance(message, str) else json.dumps(message)}
+            text = message if isinstance(message, str) else json.dumps(message, cls=_Encoder)
+            frame = {"text": text}
         await self._communicator.send_input({"type": "websocket.receive", **frame})
 
     async def receive(self) -> Message:
@@ -129,6 +135,13 @@ class Socket:
                 case _:
                     return output
         raise ConnectionClosedError(*self._close)
+
+
+class _Encoder(DjangoJSONEncoder):
+    """As Django's, which cuts off microseconds, but exact."""
+
+    def default(self, o: Any) -> Any:
+        return o.isoformat() if isinstance(o, datetime | time) else super().default(o)
 
 
 def _announcing_its_end(application: Application) -> Application:

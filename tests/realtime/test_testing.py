@@ -2,9 +2,14 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
+from ariadne import QueryType, make_executable_schema
+from django.utils.translation import gettext_lazy
 
 from realtime.asgi import graphql_app
 from realtime.testing import (
@@ -55,6 +60,47 @@ async def test_operations_run_at_once(client: GraphQLClient, stranger: Stranger)
 async def test_variables_and_the_name_of_the_operation(client: GraphQLClient) -> None:
     query = "query A($no: Boolean!) { quick @skip(if: $no) } query B { broken }"
     assert await client.query(query, {"no": False}, operation_name="A") == {"quick": "done"}
+
+
+class Echo:
+    """A schema whose field returns its argument, and the client of it."""
+
+    def __init__(self) -> None:
+        query = QueryType()
+        query.set_field("echo", lambda _, info, value: value)
+        self.client = GraphQLClient(
+            graphql_app(make_executable_schema("type Query { echo(value: String): String }", query))
+        )
+
+    async def __call__(self, value: Any) -> Any:
+        async with self.client as client:
+            data = await client.query("query ($v: String) { echo(value: $v) }", {"v": value})
+        return data["echo"]
+
+
+class TestVariables:
+    MOMENT = datetime(2026, 1, 31, 10, 30, 0, 123456, tzinfo=UTC)
+
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+            (MOMENT, "2026-01-31T10:30:00.123456+00:00"),
+            (MOMENT.replace(tzinfo=None), "2026-01-31T10:30:00.123456"),
+            (MOMENT.date(), "2026-01-31"),
+            (MOMENT.time(), "10:30:00.123456"),
+            (timedelta(days=1, seconds=2, microseconds=3), "P1DT00H00M02.000003S"),
+            (Decimal("1.50"), "1.50"),
+            (gettext_lazy("Yes"), "Yes"),
+        ],
+        ids=lambda value: type(value).__name__,
+    )
+    async def test_a_value_that_json_has_not_goes_as_text(self, value: Any, text: str) -> None:
+        assert await Echo()(value) == text
+
+    async def test_another_object_is_refused_with_its_type(self) -> None:
+        with pytest.raises(TypeError, match="Object of type set is not JSON serializable"):
+            await Echo()({1})
 
 
 async def test_iterating_ends_with_the_completion(client: GraphQLClient) -> None:
