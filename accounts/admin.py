@@ -9,7 +9,7 @@ from accounts.models import User
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # it takes parameters in the stubs alone
+class PersonAdmin(UserAdmin):
     """Users. Their moments are only shown: the form's fields would cut off the microseconds."""
 
     readonly_fields = ("last_login", "date_joined")

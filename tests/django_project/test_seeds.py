@@ -258,6 +258,17 @@ async def test_operations_work(form: str, transport: str, application: Any, view
             assert value.get("ok", True), (document, value)
 
 
+async def test_a_field_that_is_refused_leaves_the_others_their_data(
+    viewer: Person, settings: Any
+) -> None:
+    settings.CLEW_DEMO = False
+    async with viewer.client() as client:
+        with pytest.raises(OperationError) as caught:
+            await client.query('{ hello messages(userId: "0") { success } }')
+    assert caught.value.codes == ["FORBIDDEN"]
+    assert caught.value.data == {"hello": "Hello world!", "messages": None}
+
+
 class TestLeftOutArguments:
     @pytest.mark.parametrize("missing", ["senderId", "recipientId", "content"])
     @pytest.mark.parametrize("null", [False, True], ids=["left out", "null"])
@@ -336,6 +347,22 @@ class TestLeftOutArguments:
         stream = await graphql_client.subscribe("subscription { messages { content } }")
         await in_database(send_message)(sender_id=viewer.id, recipient_id=viewer.id, content="Hi")
         assert await stream.receive() == {"messages": {"content": "Hi"}}
+
+    async def test_another_login_on_the_connection_ends_the_subscription_to_the_old_inbox(
+        self, graphql_client: GraphQLClient, viewer: Person
+    ) -> None:
+        other = await in_database(person)("other")
+        login = 'mutation ($name: String!) { login(username: $name, password: "pass") { ok } }'
+        await graphql_client.mutate(login, {"name": "seed"})
+        stream = await graphql_client.subscribe("subscription { messages { content } }")
+        await graphql_client.mutate(login, {"name": "other"})
+        for recipient in (viewer, other):
+            await in_database(send_message)(
+                sender_id=viewer.id, recipient_id=recipient.id, content="Hi"
+            )
+        with pytest.raises(OperationError) as caught:
+            await stream.receive()
+        assert caught.value.codes == ["FORBIDDEN"]
 
     @pytest.mark.parametrize("call", ["count", "count(target: null)"])
     async def test_count_ends_at_five(
