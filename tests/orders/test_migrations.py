@@ -16,8 +16,8 @@ MOMENTS = {
 }
 
 SCRIPT = """
-import json, sys
-from datetime import UTC, datetime
+import json
+from datetime import datetime
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -25,7 +25,6 @@ from django.db.migrations.executor import MigrationExecutor
 def models(name):
     return MigrationExecutor(connection).loader.project_state([("orders", name)]).apps
 
-call_command("migrate", verbosity=0)
 call_command("migrate", "orders", "0002", verbosity=0)
 before = models("0002_pages")
 user = before.get_model("accounts", "User").objects.create(username="ariadne")
@@ -33,7 +32,7 @@ for moment in {moments}:
     before.get_model("orders", "Order").objects.create(
         user=user, date=datetime.fromisoformat(moment)
     )
-call_command("migrate", verbosity=0)
+call_command("migrate", "orders", verbosity=0)
 from orders.models import Order
 there = [
     (order.created_at.isoformat(), order.date.isoformat()) for order in Order.objects.order_by("pk")
