@@ -123,7 +123,7 @@ class DocumentCache:
         kinds = [
             operation.kind
             for operation in self._entry(data["query"]).outline.operations
-            if name is None or operation.name == name
+            if not name or operation.name == name
         ]
         return OperationType(kinds[0]) if len(kinds) == 1 else None
 
@@ -217,7 +217,7 @@ class DocumentCache:
 
     def _check_pages(self, entry: _Entry, variables: Mapping[str, Any], name: str | None) -> None:
         for operation in entry.outline.operations:
-            if name is None or operation.name == name:
+            if not name or operation.name == name:
                 sizes = {**operation.defaults, **variables}
                 pages = entry.outline.page_sizes
                 check_pages(

@@ -8,6 +8,7 @@ from typing import Any
 
 from realtime.protocols.close_codes import CloseCode
 from realtime.protocols.events import Complete, Event, OperationId, Subscribe
+from realtime.protocols.operation import without_empty_name
 from realtime.protocols.server import (
     Message,
     ServerProtocol,
@@ -76,7 +77,7 @@ class GraphQLTransportWS(ServerProtocol):
         if errors := self._too_many_operations():
             return [spliced("error", id, errors)]
         self._ids.add(id)
-        return [Subscribe(id=id, payload=message["payload"])]
+        return [Subscribe(id=id, payload=without_empty_name(message["payload"]))]
 
     def _complete(self, message: Message) -> list[Event]:
         id: Any = message.get("id")

@@ -23,6 +23,17 @@ def document_hash(parameters: Mapping[str, Any]) -> str | None:
     return hash.removeprefix("sha256:").lower() if isinstance(hash, str) and hash else None
 
 
+def without_empty_name(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the parameters without an `operationName` that is empty.
+
+    As GraphQL over HTTP has it for GET, here for every transport: many clients send "" where
+    the user has named no operation, and no operation can have that name.
+    """
+    if parameters.get("operationName") != "":
+        return parameters
+    return {name: value for name, value in parameters.items() if name != "operationName"}
+
+
 def fault_of_parameters(parameters: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return which parameter is wrong and what it must be; ones that nobody knows are ignored."""
     if not isinstance(parameters.get("documentId"), str | None):

@@ -8,6 +8,7 @@ from typing import Any
 
 from realtime.protocols.close_codes import CloseCode
 from realtime.protocols.events import Complete, Event, OperationId, Subscribe
+from realtime.protocols.operation import without_empty_name
 from realtime.protocols.server import (
     Message,
     ServerProtocol,
@@ -102,7 +103,7 @@ class SubscriptionsTransportWS(ServerProtocol):
         if not replaced and (errors := self._too_many_operations()):
             return [spliced("data", id, _result(errors)), frame("complete", id=id)]
         self._ids.add(id)
-        return [*replaced, Subscribe(id=id, payload=message["payload"])]
+        return [*replaced, Subscribe(id=id, payload=without_empty_name(message["payload"]))]
 
     def _stop(self, message: Message) -> list[Event]:
         id: Any = message.get("id")

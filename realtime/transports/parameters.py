@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from realtime.conf import get_settings
-from realtime.protocols.operation import document_hash, fault_of_parameters
+from realtime.protocols.operation import document_hash, fault_of_parameters, without_empty_name
 from realtime.transports.negotiation import JSON
 from realtime.transports.refusal import RefusedError
 
@@ -34,7 +34,7 @@ def checked(data: Any) -> dict[str, Any]:
     if fault := fault_of_parameters(data):
         name, expected = fault
         raise RefusedError(400, f"The parameter {name} must be {expected}")
-    return data
+    return dict(without_empty_name(data))
 
 
 def refuse_forgery(request: Request, allowed_origins: Collection[str]) -> None:
@@ -87,8 +87,6 @@ def _query_parameters(request: Request) -> dict[str, Any]:
             data[name] = _parsed(data[name], f"The parameter {name}")
         else:
             data.pop(name, None)
-    if not data.get("operationName"):
-        data.pop("operationName", None)
     return data
 
 
