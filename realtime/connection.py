@@ -201,32 +201,29 @@ class Connection:
         self._spawn(self._act(events), "heartbeat")
 
     async def _judge(self, payload: Any) -> None:
-        answer = None
         try:
-            refusal = await self._fault_of_credentials(payload)
+            events = await self._judgement(payload)
         except Exception as error:
             reported(self._handler, [fault(error)])
             end = self._protocol.unavailable if is_outage(error) else self._protocol.fail
-            await self._act(end())
-            return
+            events = end()
+        await self._act(events)
+
+    async def _judgement(self, payload: Any) -> Sequence[Event]:
+        """Return the answer to `connection_init`."""
+        refusal = await self._fault_of_credentials(payload)
         if refusal is not None:
-            await self._act(self._protocol.refuse(refusal))
-            return
-        if self._handler.on_connect:
-            try:
-                answer = await _called(self._handler.on_connect(self._websocket, payload))
-            except GraphQLError as error:
-                await self._act(self._protocol.refuse(error.message))
-                return
-            except WebSocketConnectionError as error:
-                reason = error.payload.get("message", "Forbidden")
-                await self._act(self._protocol.refuse(str(reason)))
-                return
-            except Exception as error:
-                reported(self._handler, [fault(error)])
-                await self._act(self._protocol.fail())
-                return
-        await self._act(self._protocol.accept(answer if isinstance(answer, dict) else None))
+            return self._protocol.refuse(refusal)
+        if not self._handler.on_connect:
+            return self._protocol.accept()
+        try:
+            answer = await _called(self._handler.on_connect(self._websocket, payload))
+        except GraphQLError as error:
+            return self._protocol.refuse(error.message, dict(error.formatted))
+        except WebSocketConnectionError as error:
+            reason = str(error.payload.get("message", "Forbidden"))
+            return self._protocol.refuse(reason, error.payload)
+        return self._protocol.accept(answer if isinstance(answer, dict) else None)
 
     async def _fault_of_credentials(self, payload: Any) -> str | None:
         """Have the viewer be whom `connection_init` says; return what is wrong with that."""

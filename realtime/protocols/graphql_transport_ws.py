@@ -30,10 +30,13 @@ class GraphQLTransportWS(ServerProtocol):
         """Let the client in."""
         if self.state is not State.INITIALISING:
             return []
+        acknowledgement = frame("connection_ack", payload=payload)
         self.state = State.ACKNOWLEDGED
-        return [frame("connection_ack", payload=payload)]
+        return [acknowledgement]
 
-    def refuse(self, reason: str = "Forbidden") -> list[Event]:
+    def refuse(
+        self, reason: str = "Forbidden", payload: Mapping[str, Any] | None = None
+    ) -> list[Event]:
         """Do not let the client in; it may try again with other credentials."""
         if self.state is not State.INITIALISING:
             return []

@@ -94,8 +94,13 @@ class ServerProtocol(ABC):
         """Let the client in."""
 
     @abstractmethod
-    def refuse(self, reason: str = "Forbidden") -> list[Event]:
-        """Do not let the client in; it may try again with other credentials."""
+    def refuse(
+        self, reason: str = "Forbidden", payload: Mapping[str, Any] | None = None
+    ) -> list[Event]:
+        """Do not let the client in; it may try again with other credentials.
+
+        The payload says more than the reason, to the clients of a dialect that has a place for it.
+        """
 
     def next(self, id: OperationId, payload: str) -> list[Frame]:
         """Send one result, given as JSON text, so that many connections can share it."""

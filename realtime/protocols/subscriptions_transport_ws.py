@@ -41,18 +41,31 @@ class SubscriptionsTransportWS(ServerProtocol):
         """Let the client in; the first keep-alive goes with it."""
         if self.state is not State.INITIALISING:
             return []
+        acknowledgement = frame("connection_ack", payload=payload)
         self.state = State.ACKNOWLEDGED
         held, self._held = self._held, []
         handlers = _TRANSITIONS[self.state]
         begun = [event for message in held for event in handlers[message["type"]](self, message)]
-        return [frame("connection_ack", payload=payload), *self.heartbeat(), *begun]
+        return [acknowledgement, *self.heartbeat(), *begun]
 
-    def refuse(self, reason: str = "Forbidden") -> list[Event]:
+    def refuse(
+        self, reason: str = "Forbidden", payload: Mapping[str, Any] | None = None
+    ) -> list[Event]:
         """Do not let the client in; it may try again with other credentials."""
-        if self.state is not State.INITIALISING:
-            return []
-        error = frame("connection_error", payload={"message": reason})
-        return [error, self._close(CloseCode.FORBIDDEN, reason)]
+        error = self._connection_error(reason, payload)
+        return [*error, self._close(CloseCode.FORBIDDEN, reason)] if error else []
+
+    def fail(self, reason: str = "Internal server error") -> list[Event]:
+        """Close because of a fault of our own."""
+        return [*self._connection_error(reason), *super().fail(reason)]
+
+    def forbid(self, reason: str = "Forbidden") -> list[Event]:
+        """Close because the client may be here no longer."""
+        return [*self._connection_error(reason), *super().forbid(reason)]
+
+    def unavailable(self) -> list[Event]:
+        """Close because something is away that an operation needs, and will be back."""
+        return [*self._connection_error("Try again later"), *super().unavailable()]
 
     def envelope(self, id: OperationId) -> tuple[str, str]:
         """Return what stands before and after each payload of the operation's results."""
@@ -78,6 +91,23 @@ class SubscriptionsTransportWS(ServerProtocol):
     def _transitions(cls) -> Transitions:
         return _TRANSITIONS
 
+    def _handle(self, message: Message) -> list[Event]:
+        match message:
+            case {"type": "connection_init", "payload": "" | []}:
+                # Python clients send "" and PHP clients [] where they have no parameters.
+                message = {**message, "payload": None}
+            case {"type": "stop" | "connection_terminate"}:  # these have no payload
+                message = {**message, "payload": None}
+        return super()._handle(message)
+
+    def _connection_error(
+        self, reason: str, payload: Mapping[str, Any] | None = None
+    ) -> list[Event]:
+        """Answer a `connection_init` that is not accepted."""
+        if self.state is not State.INITIALISING:
+            return []
+        return [frame("connection_error", payload=payload or {"message": reason})]
+
     def _malformed(self, reason: str) -> list[Event]:
         return [frame("connection_error", payload={"message": reason})]
 
@@ -86,6 +116,8 @@ class SubscriptionsTransportWS(ServerProtocol):
 
     def _bad(self, message: Message, field: str, expected: str) -> list[Event]:
         text = f"Invalid {message['type']} message: {field} must be {expected}"
+        if message["type"] == "connection_init":
+            return [*self._malformed(text), self._close(CloseCode.BAD_REQUEST, text)]
         return [_error(message, text)]
 
     def _hold(self, message: Message) -> list[Event]:

@@ -24,7 +24,8 @@ class WebSocketHandler(GraphQLWebsocketHandlerBase):
     origin must not bear cookies.
 
     `on_connect(websocket, payload)` may refuse with a GraphQLError or Ariadne's
-    WebSocketConnectionError, and may return the payload of the acknowledgement;
+    WebSocketConnectionError, which clients of the legacy dialect get whole, and may return
+    the payload of the acknowledgement;
     `on_operation` and `on_complete(websocket, operation)` frame the delivery of each
     operation's results; `on_disconnect(websocket)` comes last. Each may be async.
 

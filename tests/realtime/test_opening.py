@@ -95,3 +95,98 @@ class TestOnConnect:
         with pytest.raises(ConnectionClosedError, match="4500 Internal server error"):
             await self.client(stranger, broken, subprotocol=subprotocol).connect()
         assert "a secret" in caplog.text
+
+    @pytest.mark.parametrize(
+        ("refusal", "payload", "reason"),
+        [
+            (
+                WebSocketConnectionError({"code": 7, "message": "No"}),
+                {"code": 7, "message": "No"},
+                "No",
+            ),
+            (WebSocketConnectionError({"code": 7}), {"code": 7}, "Forbidden"),
+            (
+                GraphQLError("No", extensions={"code": "EXPIRED"}),
+                {"message": "No", "extensions": {"code": "EXPIRED"}},
+                "No",
+            ),
+            (GraphQLError("No"), {"message": "No"}, "No"),
+        ],
+    )
+    async def test_legacy_client_gets_the_whole_refusal(
+        self, refusal: Exception, payload: Any, reason: str, stranger: Stranger
+    ) -> None:
+        def refuse(websocket: Any, payload: Any) -> None:
+            raise refusal
+
+        assert await self.legacy_answer(stranger, refuse) == (
+            {"type": "connection_error", "payload": payload},
+            (4403, reason),
+        )
+
+    async def test_legacy_client_learns_that_on_connect_failed(self, stranger: Stranger) -> None:
+        def broken(websocket: Any, payload: Any) -> None:
+            raise KeyError("a secret")
+
+        assert await self.legacy_answer(stranger, broken) == (
+            {"type": "connection_error", "payload": {"message": "Internal server error"}},
+            (4500, "Internal server error"),
+        )
+
+    @pytest.mark.parametrize("refuses", [False, True])
+    async def test_payload_that_is_not_json_is_a_logged_fault(
+        self, refuses: bool, stranger: Stranger, subprotocol: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def on_connect(websocket: Any, payload: Any) -> Any:
+            answer = {"message": "No", "welcome": {1, 2}}
+            if refuses:
+                raise WebSocketConnectionError(answer)
+            return answer
+
+        if refuses and subprotocol == "graphql-transport-ws":
+            expected = "4403 No"  # which sends the reason alone
+        else:
+            expected = "4500 Internal server error"
+        with pytest.raises(ConnectionClosedError, match=expected):
+            await self.client(stranger, on_connect, subprotocol=subprotocol).connect()
+        assert ("not JSON serializable" in caplog.text) == (expected != "4403 No")
+
+    async def legacy_answer(self, stranger: Stranger, on_connect: Any) -> tuple[Any, Any]:
+        """Return what a legacy client gets for its `connection_init`, and the close."""
+        handler = WebSocketHandler(on_connect=on_connect)
+        app = GraphQL(stranger.schema, websocket_handler=handler, error_formatter=report_error)
+        async with Socket(app, subprotocols=["graphql-ws"]) as socket:
+            await socket.send({"type": "connection_init"})
+            return await socket.receive(), await socket.closed()
+
+
+class TestPayload:
+    """The payload of `connection_init` in the legacy dialect."""
+
+    @pytest.mark.parametrize("payload", [None, {}, "", []])
+    async def test_an_empty_one_is_let_in(self, payload: Any, stranger: Stranger) -> None:
+        async with Socket(graphql_app(stranger.schema), subprotocols=["graphql-ws"]) as socket:
+            await socket.send({"type": "connection_init", "payload": payload})
+            assert await socket.receive() == {"type": "connection_ack"}
+
+    @pytest.mark.parametrize("payload", ["token", ["token"], 0, 1, True, False])
+    async def test_what_is_no_object_is_refused_at_once(
+        self, payload: Any, stranger: Stranger
+    ) -> None:
+        reason = "Invalid connection_init message: payload must be an object or null"
+        async with Socket(graphql_app(stranger.schema), subprotocols=["graphql-ws"]) as socket:
+            await socket.send({"type": "connection_init", "payload": payload})
+            assert await socket.receive() == {
+                "type": "connection_error",
+                "payload": {"message": reason},
+            }
+            assert await socket.closed() == (4400, reason)
+
+    @pytest.mark.parametrize("payload", ["", [], "token"])
+    async def test_the_newer_dialect_takes_objects_alone(
+        self, payload: Any, stranger: Stranger
+    ) -> None:
+        reason = "Invalid connection_init message: payload must be an object or null"
+        async with Socket(graphql_app(stranger.schema)) as socket:
+            await socket.send({"type": "connection_init", "payload": payload})
+            assert await socket.closed() == (4400, reason)

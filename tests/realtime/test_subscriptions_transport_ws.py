@@ -35,6 +35,14 @@ class TestOpening:
             Close(CloseCode.FORBIDDEN, "Token expired"),
         ]
 
+    @pytest.mark.parametrize("end", ["fail", "unavailable", "forbid"])
+    def test_init_that_ends_the_connection_gets_a_connection_error(self, end: str) -> None:
+        error, close = getattr(judging(), end)()
+        assert isinstance(close, Close)
+        assert shown([error]) == [
+            {"type": "connection_error", "payload": {"message": close.reason}},
+        ]
+
     def test_what_is_started_while_the_init_is_judged_waits_for_the_acknowledgement(self) -> None:
         protocol = judging(LEGACY.beginning())
         assert shown(protocol.accept()) == [{"type": "connection_ack"}, {"type": "ka"}, STARTED]
@@ -74,6 +82,11 @@ class TestOperations:
     @pytest.mark.parametrize("id", ["2", "", 1, None, True, [], {}])
     def test_stopping_what_is_not_there_is_ignored(self, id: Any) -> None:
         assert LEGACY.running().receive(LEGACY.ending(id)) == []
+
+    @pytest.mark.parametrize("payload", [None, {}, "", [], 1])
+    def test_stop_ends_the_operation_whatever_its_payload(self, payload: Any) -> None:
+        message = json.dumps({"id": "1", "type": "stop", "payload": payload})
+        assert Complete(id="1") in LEGACY.running().receive(message)
 
     def test_an_id_in_use_begins_anew(self) -> None:
         assert LEGACY.running().receive(LEGACY.beginning()) == [Complete(id="1"), STARTED]
