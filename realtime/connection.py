@@ -72,6 +72,8 @@ class Connection:
         self._tasks: set[asyncio.Task[None]] = set()
         self._executing: set[asyncio.Task[None]] = set()
         """The operations that have no result yet, and are not live."""
+        self._completing: set[asyncio.Task[None]] = set()
+        """The operations whose `on_complete` runs: it is not cancelled at once."""
         self._is_asked = False
         """Whether the client has sent nothing since it was asked whether it is there."""
         self._receiving = CancelScope()
@@ -100,10 +102,14 @@ class Connection:
                 rounds.leave(self)
             try:
                 await tasks.turn()  # thousands may leave at once
+                if self._completing:
+                    await asyncio.wait(self._completing, timeout=tasks.PATIENCE)
             finally:
-                await tasks.end(self._tasks)
-                self._operations.clear()
-            await self._tell(self._handler.on_disconnect)
+                try:
+                    await tasks.end(self._tasks)
+                finally:
+                    self._operations.clear()
+                    await self._tell(self._handler.on_disconnect)
 
     async def drain(self, *, after: float, patience: float) -> None:
         """Close for a restart after so many seconds, when queries and mutations have results.
@@ -138,7 +144,7 @@ class Connection:
                     self._executing.add(task)
                     task.add_done_callback(self._executing.discard)
                 case Complete(id=id):
-                    self._operations.pop(id).cancel()
+                    self._cancel(self._operations.pop(id))
         for event in events:
             match event:
                 case Frame(text=text):
@@ -148,10 +154,14 @@ class Connection:
 
     async def _close(self, close: Close) -> None:
         for task in self._operations.values():
-            task.cancel()
+            self._cancel(task)
         self._operations.clear()  # a task that was cancelled holds on to what it held
         await self._outbox.close(close)
         self._receiving.cancel()
+
+    def _cancel(self, operation: asyncio.Task[None]) -> None:
+        if operation not in self._completing:
+            operation.cancel()
 
     def _viewer_is_gone(self) -> None:
         self._spawn(self._forbid(), "forbid")
@@ -266,17 +276,26 @@ class Connection:
     async def _deliver(self, id: OperationId, payload: dict[str, Any], results: Results) -> None:
         async with aclosing(results):
             operation = Operation(str(id), payload.get("operationName"), results)  # type: ignore[arg-type]  # has all that is used of a generator
-            await self._tell(self._handler.on_operation, operation)
-            if isinstance(results, LiveResults):
-                results.pass_to(self._outbox.outlet(*self._protocol.envelope(id)))
             try:
+                await self._tell(self._handler.on_operation, operation)
+                if isinstance(results, LiveResults):
+                    results.pass_to(self._outbox.outlet(*self._protocol.envelope(id)))
                 async for result in results:
                     if not self._owns(id):
                         return  # it was to end, and has taken its cancellation for something else
                     for frame in self._protocol.next(id, result):
                         await self._outbox.send(frame.text)
             finally:
-                await self._tell(self._handler.on_complete, operation)
+                if self._handler.on_complete is not None:
+                    await self._complete(operation)
+
+    async def _complete(self, operation: Operation) -> None:
+        task: Any = asyncio.current_task()
+        self._completing.add(task)
+        try:
+            await self._tell(self._handler.on_complete, operation)
+        finally:
+            self._completing.discard(task)
 
     async def _end(self, id: OperationId, end: Callable[[], Sequence[Event]]) -> None:
         if self._owns(id):

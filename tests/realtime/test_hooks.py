@@ -132,6 +132,97 @@ class TestHooks:
             await begun.wait()
         assert completed.is_set()
 
+    @pytest.mark.parametrize("end", ["stop", "leave"])
+    async def test_on_operation_that_is_cancelled_is_followed_by_on_complete(
+        self, end: str, stranger: Stranger, subprotocol: str
+    ) -> None:
+        begun, completed = asyncio.Event(), asyncio.Event()
+
+        async def on_operation(websocket: Any, operation: Operation) -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        def on_complete(websocket: Any, operation: Operation) -> None:
+            completed.set()
+
+        app = application(stranger, on_operation=on_operation, on_complete=on_complete)
+        async with GraphQLClient(app, subprotocol=subprotocol) as client:
+            subscription = await client.subscribe("subscription { endless }", confirm=False)
+            await begun.wait()
+            if end == "stop":
+                await subscription.stop()
+                await asyncio.wait_for(completed.wait(), 5)
+        assert completed.is_set()
+
+    async def test_on_complete_that_has_begun_is_not_cancelled_by_a_stop(
+        self, stranger: Stranger, subprotocol: str
+    ) -> None:
+        goes_on, completed = asyncio.Event(), asyncio.Event()
+
+        async def on_complete(websocket: Any, operation: Operation) -> None:
+            if operation.name == "First":
+                await goes_on.wait()
+                completed.set()
+
+        app = application(stranger, on_complete=on_complete)
+        async with GraphQLClient(app, subprotocol=subprotocol) as client:
+            first = await client.subscribe(
+                "query First { quick }", operation_name="First", confirm=False
+            )
+            assert await first.receive() == {"quick": "done"}
+            await first.stop()
+            await client.query("{ quick }")  # the stop was received before this
+            goes_on.set()
+            await asyncio.wait_for(completed.wait(), 5)
+
+    async def test_on_complete_that_has_begun_is_not_cancelled_by_a_disconnect(
+        self, stranger: Stranger, subprotocol: str
+    ) -> None:
+        begun, completed = asyncio.Event(), asyncio.Event()
+
+        async def on_complete(websocket: Any, operation: Operation) -> None:
+            begun.set()
+            while websocket.client_state is not WebSocketState.DISCONNECTED:
+                await asyncio.sleep(0)
+            for _ in range(10):
+                await asyncio.sleep(0)
+            completed.set()
+
+        app = application(stranger, on_complete=on_complete)
+        async with GraphQLClient(app, subprotocol=subprotocol) as client:
+            await client.subscribe("{ quick }", confirm=False)
+            await begun.wait()
+        assert completed.is_set()
+
+    async def test_on_disconnect_is_called_though_the_server_cancels_twice(
+        self, stranger: Stranger
+    ) -> None:
+        serving: list[Any] = []
+        completing, disconnected = asyncio.Event(), asyncio.Event()
+
+        async def on_complete(*_: Any) -> None:
+            completing.set()
+            await asyncio.sleep(0)
+
+        async def on_disconnect(websocket: Any) -> None:
+            disconnected.set()
+
+        app = application(stranger, on_complete=on_complete, on_disconnect=on_disconnect)
+
+        async def observed(*args: Any) -> None:
+            serving.append(asyncio.current_task())
+            await app(*args)
+
+        client = GraphQLClient(observed)
+        await client.connect()
+        await client.subscribe("subscription { endless }")
+        serving[0].cancel()
+        await completing.wait()
+        serving[0].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await client.leave()
+        assert disconnected.is_set()
+
     async def test_their_faults_are_logged_and_change_nothing(
         self, stranger: Stranger, subprotocol: str, caplog: pytest.LogCaptureFixture
     ) -> None:
