@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from copy import copy
 from functools import partial
@@ -23,6 +23,7 @@ from realtime.errors import RequestError, fault, is_outage, reported
 from realtime.exceptions import TooManyConnectionsError
 from realtime.execution import Results, begin
 from realtime.live_results import LiveResults
+from realtime.open_operations import OpenOperations, Room
 from realtime.outbox import Outbox
 from realtime.protocols.close_codes import Close
 from realtime.protocols.events import (
@@ -74,6 +75,10 @@ class Connection:
         """The operations that have no result yet, and are not live."""
         self._completing: set[asyncio.Task[None]] = set()
         """The operations whose `on_complete` runs: it is not cancelled at once."""
+        self._open_operations = OpenOperations(get_settings().max_operations)
+        self._room = Room()
+        self._is_unread = False
+        """Whether the socket is not read, so that the client cannot answer."""
         self._is_asked = False
         """Whether the client has sent nothing since it was asked whether it is there."""
         self._receiving = CancelScope()
@@ -128,11 +133,26 @@ class Connection:
                 return
             if self._is_asked:
                 self._has_answered()
-            await in_turn(self._websocket.scope)  # the socket is not read meanwhile
+            await self._without_reading(in_turn(self._websocket.scope))
             data = message.get("text")
             await self._act(self._protocol.receive(message["bytes"] if data is None else data))
+            if self._protocol.is_full:
+                await self._without_reading(self._room.wait())
+
+    async def _without_reading(self, waiting: Awaitable[None]) -> None:
+        """Await something while the socket is not read: a ping cannot be answered meanwhile."""
+        self._is_unread = True
+        try:
+            await waiting
+        finally:
+            self._is_unread = False
+            if self._is_asked:
+                _verdicts.leave(self)
+                _verdicts.join(self, get_settings().pong_timeout)
 
     async def _act(self, events: Sequence[Event]) -> None:
+        if not self._protocol.is_full:
+            self._room.free()
         # Frames last: while they are sent, the client may already stop what is begun here.
         for event in events:
             match event:
@@ -160,6 +180,7 @@ class Connection:
         self._receiving.cancel()
 
     def _cancel(self, operation: asyncio.Task[None]) -> None:
+        self._open_operations.end(operation)
         if operation not in self._completing:
             operation.cancel()
 
@@ -207,6 +228,9 @@ class Connection:
     def _answer_is_due(self) -> None:
         # Who does not read does not see the ping, either, if only that was still taken.
         stalled = self._outbox.is_stalled
+        if self._is_unread and not stalled:
+            _verdicts.join(self, get_settings().pong_timeout)
+            return
         events = self._protocol.peer_stalled() if stalled else self._protocol.peer_silent()
         self._spawn(self._act(events), "heartbeat")
 
@@ -253,14 +277,16 @@ class Connection:
         assert http_handler is not None, "Ariadne's GraphQL configures the handler"
         try:
             count_operation(self._websocket.scope)
-            async with self._turn:
-                context = await self._get_context(payload)
-                results = await begin(http_handler, self._websocket, payload, context)
-                if not isinstance(results, Stream):
+            async with self._open_operations:
+                async with self._turn:
+                    context = await self._get_context(payload)
+                    results = await begin(http_handler, self._websocket, payload, context)
+                    if not isinstance(results, Stream):
+                        await self._deliver(id, payload, results)
+                if isinstance(results, Stream):
+                    self._executing -= {asyncio.current_task()}
+                    self._open_operations.become_live()
                     await self._deliver(id, payload, results)
-            if isinstance(results, Stream):
-                self._executing -= {asyncio.current_task()}
-                await self._deliver(id, payload, results)
         except RequestError as error:
             if error.is_outage:
                 # Clients take an `error` as the last word of an operation, but connect again.

@@ -52,13 +52,21 @@ class ServerProtocol(ABC):
         *,
         keep_alive: bool = True,
         max_operations: int = MAX_OPERATIONS,
+        max_waiting: int = 0,
         max_message_size: int = MAX_MESSAGE_SIZE,
     ) -> None:
+        """Admit so many operations at once, and as many more as its owner lets wait."""
         self.state = State.OPENED
         self._ids: set[OperationId] = set()
         self._keep_alive = keep_alive
         self._max_operations = max_operations
+        self._max_waiting = max_waiting
         self._max_message_size = max_message_size
+
+    @property
+    def is_full(self) -> bool:
+        """Whether one more operation would be refused: better read its message later."""
+        return len(self._ids) >= self._max_operations + self._max_waiting
 
     def receive(self, data: str | bytes) -> list[Event]:
         """Take one message of the peer."""
@@ -207,7 +215,7 @@ class ServerProtocol(ABC):
 
     def _too_many_operations(self) -> str | None:
         """Return the JSON of the errors for an operation beyond the limit."""
-        if len(self._ids) < self._max_operations:
+        if len(self._ids) < self._max_operations + self._max_waiting:
             return None
         return json.dumps(too_many(self._max_operations))
 

@@ -37,6 +37,11 @@ class SubscriptionsTransportWS(ServerProtocol):
         super().__init__(**options)
         self._held: list[Message] = []
 
+    @property
+    def is_full(self) -> bool:
+        """Whether one more operation would be refused: better read its message later."""
+        return super().is_full or len(self._held) >= MAX_HELD
+
     def accept(self, payload: Mapping[str, Any] | None = None) -> list[Event]:
         """Let the client in; the first keep-alive goes with it."""
         if self.state is not State.INITIALISING:

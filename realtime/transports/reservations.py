@@ -5,7 +5,7 @@ Source: "single connection mode" in PROTOCOL.md of the graphql-sse library.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from functools import partial
 from secrets import token_urlsafe
 from typing import Any, Self
@@ -17,6 +17,8 @@ from starlette.responses import PlainTextResponse, Response
 
 from realtime import tasks
 from realtime.conf import get_settings
+from realtime.errors import RequestError
+from realtime.open_operations import OpenOperations
 from realtime.protocols.operation import too_many
 from realtime.transports.refusal import RefusedError
 from realtime.transports.sse import COMMENT, event_stream, events
@@ -121,6 +123,8 @@ class EventStream:
         self._reservations = reservations
         self._token = token
         self._operations: dict[str, asyncio.Task[None]] = {}
+        self._limit = get_settings().max_operations
+        self._open_operations = OpenOperations(self._limit)
         self._ended: WeakSet[asyncio.Task[None]] = WeakSet()
         self._waiting: asyncio.Queue[tuple[asyncio.Task[None] | None, bytes]]
         self._waiting = asyncio.Queue(MAX_WAITING)
@@ -145,12 +149,10 @@ class EventStream:
             raise RefusedError(404, "Stream not found")
         if id in self._operations:
             raise RefusedError(409, "Operation with ID already exists")
-        if len(self._operations) >= (limit := get_settings().max_operations):
-            # As an event: clients take a refusal of the request for a broken network.
-            begin = partial(_refused, too_many(limit))
+        is_full = len(self._operations) >= 2 * self._limit  # as many may wait as are open
         begun = asyncio.Event()
         self._operations[id] = asyncio.create_task(
-            self._operate(id, begin, begun), name=f"operation {id:.60}"
+            self._operate(id, None if is_full else begin, begun), name=f"operation {id:.60}"
         )
         await begun.wait()
 
@@ -158,6 +160,7 @@ class EventStream:
         """End an operation; return when it has ended. Idempotent."""
         if task := self._operations.pop(id, None):
             self._ended.add(task)
+            self._open_operations.end(task)
             await tasks.end({task})
 
     def __aiter__(self) -> Self:
@@ -176,9 +179,11 @@ class EventStream:
         running = {*self._operations.values(), self._expiry}
         await tasks.end(task for task in running if task is not asyncio.current_task())
 
-    async def _operate(self, id: str, begin: Begin, begun: asyncio.Event) -> None:
+    async def _operate(self, id: str, begin: Begin | None, begun: asyncio.Event) -> None:
         try:
-            async with aclosing(events(await begin(), operation=id)) as chunks:
+            async with AsyncExitStack() as stack:
+                results = await self._results(begin, stack)
+                chunks = await stack.enter_async_context(aclosing(events(results, operation=id)))
                 begun.set()
                 async for chunk in chunks:
                     await self._waiting.put((asyncio.current_task(), chunk))
@@ -187,10 +192,23 @@ class EventStream:
             if self._operations.get(id) is asyncio.current_task():
                 del self._operations[id]
 
+    async def _results(self, begin: Begin | None, stack: AsyncExitStack) -> Outcomes:
+        """Begin an operation when there is a place for it, which the stack frees.
+
+        One that is refused is so by an event: clients take a refusal of the request for a
+        broken network.
+        """
+        if begin is None:
+            return refusal(too_many(self._limit))
+        try:
+            await stack.enter_async_context(self._open_operations)
+        except RequestError as error:
+            return refusal(error.errors)
+        results = await begin()
+        if results.are_live:
+            self._open_operations.become_live()
+        return results
+
     async def _expire(self) -> None:
         await asyncio.sleep(OPEN_TIMEOUT)
         await self.aclose()
-
-
-async def _refused(errors: list[dict[str, Any]]) -> Outcomes:
-    return refusal(errors)

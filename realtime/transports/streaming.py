@@ -45,6 +45,11 @@ class Outcomes:
         """Where a client stands that has got what came so far."""
         return self._results.cursor if isinstance(self._results, Stream) else None
 
+    @property
+    def are_live(self) -> bool:
+        """Whether they are those of a subscription that receives its events."""
+        return isinstance(self._results, Stream)
+
     def __aiter__(self) -> Self:
         return self
 

@@ -70,6 +70,7 @@ class WebSocketHandler(GraphQLWebsocketHandlerBase):
             protocol = dialect(
                 keep_alive=bool(settings.keep_alive_interval),
                 max_operations=settings.max_operations,
+                max_waiting=settings.max_operations,
                 max_message_size=settings.max_message_size,
             )
             connection = Connection(

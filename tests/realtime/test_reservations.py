@@ -151,16 +151,50 @@ async def test_an_unknown_token(method: str, app: Any) -> None:
     assert (status, message(body)) == (404, "Stream not found")
 
 
-async def test_operations_are_limited(
-    client: Client, realtime_settings: Callable[..., None]
-) -> None:
+@pytest.fixture
+def one_operation_at_once(realtime_settings: Callable[..., None]) -> None:
     realtime_settings(MAX_OPERATIONS=1)
+
+
+@pytest.mark.usefixtures("one_operation_at_once")
+async def test_operation_is_refused_beside_as_many_live_ones_as_may_be(client: Client) -> None:
     await client.operate("subscription { endless }", id="a")
     assert (await client.event())[1]["id"] == "a"
     assert await client.operate("{ quick }", id="b") == (202, "")
     _, data = await client.event()
     assert data["payload"]["errors"][0]["extensions"]["code"] == "TOO_MANY_OPERATIONS"
     assert await client.event() == ("complete", {"id": "b"})
+
+
+@pytest.mark.usefixtures("one_operation_at_once")
+async def test_operation_waits_for_one_that_is_being_executed(
+    client: Client, stranger: Stranger
+) -> None:
+    async with asyncio.TaskGroup() as requests:
+        requests.create_task(client.operate("{ slow }", id="a"))
+        await stranger.has("slow started")
+        requests.create_task(client.operate("{ quick }", id="b"))
+        stranger.release.set()
+    assert [(await client.event())[1]["id"] for _ in range(4)] == ["a", "a", "b", "b"]
+    assert stranger.happened == ["slow started", "slow ended", "quick started"]
+
+
+async def test_burst_of_quick_operations_is_executed(client: Client) -> None:
+    async with asyncio.TaskGroup() as requests:
+        for number in range(180):
+            requests.create_task(client.operate("{ quick }", id=str(number)))
+        kinds = [(await client.event()) for _ in range(360)]
+    done = [data["payload"] for kind, data in kinds if kind == "next"]
+    assert done == [{"data": {"quick": "done"}}] * 180
+
+
+@pytest.mark.usefixtures("one_operation_at_once")
+async def test_subscription_that_was_ended_makes_room(client: Client, stranger: Stranger) -> None:
+    await client.operate("subscription { endless }", id="a")
+    assert (await client.event())[1]["id"] == "a"
+    assert await client.end("a") == 200
+    await client.operate("{ quick }", id="b")
+    assert await client.event() == ("next", {"id": "b", "payload": {"data": {"quick": "done"}}})
 
 
 async def test_leaving_ends_all_and_frees_the_token(app: Any, stranger: Stranger) -> None:

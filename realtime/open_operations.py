@@ -1,0 +1,106 @@
+"""The operations that one connection has open at once; more of them wait."""
+
+import asyncio
+from typing import Self
+
+from realtime import tasks
+from realtime.errors import RequestError
+from realtime.protocols.operation import too_many
+
+ROOM_TIMEOUT = 10.0
+"""Seconds for which a socket is not read when as many operations wait as may."""
+
+Task = asyncio.Task[None]
+
+
+class OpenOperations:
+    """Admits the operations of one connection, like a semaphore, in the order of their arrival.
+
+    Each is a task that enters before it executes, and leaves at its end. When all places are
+    taken it waits, since an operation that is being executed ends by itself; only when live
+    subscriptions have taken all of them is it refused, by a RequestError.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._open = 0
+        self._live: set[Task] = set()
+        self._waiting: dict[asyncio.Future[bool], None] = {}
+
+    async def __aenter__(self) -> Self:
+        if self._open < self._limit:
+            self._open += 1
+        elif len(self._live) >= self._limit or not await self._admission():
+            raise RequestError(too_many(self._limit))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._live.discard(_current_task())
+        self._leave()
+
+    def become_live(self) -> None:
+        """Note that the running operation is a subscription that receives its events now."""
+        self._live.add(_current_task())
+        while self._waiting and len(self._live) >= self._limit:
+            self._answer_next(False)
+
+    def end(self, operation: Task) -> None:
+        """Note that an operation was cancelled: it leaves when it has cleaned up."""
+        self._live.discard(operation)
+
+    async def _admission(self) -> bool:
+        """Wait for a place; return whether there is one."""
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting[answer] = None
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            self._waiting.pop(answer, None)
+            if not answer.cancelled() and answer.result():
+                self._leave()  # it was admitted in the same moment
+            raise
+
+    def _leave(self) -> None:
+        """Pass a place on."""
+        while self._waiting:
+            if self._answer_next(True):
+                return
+        self._open -= 1
+
+    def _answer_next(self, is_admitted: bool) -> bool:
+        """Answer the operation that has waited longest; return whether it still waits."""
+        answer = next(iter(self._waiting))
+        del self._waiting[answer]
+        if answer.cancelled():
+            return False
+        answer.set_result(is_admitted)
+        return True
+
+
+class Room:
+    """Has whoever reads a socket wait while one more operation would be refused.
+
+    So the client waits, too, once its TCP connection is full. It does not wait for ever: the
+    message that is not read may be the one that ends an operation.
+    """
+
+    def __init__(self) -> None:
+        self._is_free = asyncio.Event()
+        self._is_overdue = False
+
+    def free(self) -> None:
+        """Note that one more operation would be admitted."""
+        self._is_free.set()
+        self._is_overdue = False
+
+    async def wait(self) -> None:
+        """Wait until it is free; once that was not so in time, not again before it has been."""
+        if not self._is_overdue:
+            self._is_free.clear()
+            self._is_overdue = not await tasks.in_time(self._is_free.wait(), ROOM_TIMEOUT)
+
+
+def _current_task() -> Task:
+    task = asyncio.current_task()
+    assert task is not None
+    return task
