@@ -1,6 +1,7 @@
 """The GraphQL WebSocket protocols as state machines without I/O; standard library alone.
 
-`GraphQLWSProtocol` drives them over anyone's socket, and imports anyio when it is asked for.
+`GraphQLConnection` and `GraphQLWSProtocol` drive them over anyone's socket, and import anyio
+when they are asked for.
 """
 
 from typing import TYPE_CHECKING
@@ -11,12 +12,14 @@ from realtime.protocols.registry import DIALECTS, negotiate
 from realtime.protocols.subscriptions_transport_ws import SubscriptionsTransportWS
 
 if TYPE_CHECKING:
-    from realtime.protocols.driver import GraphQLWSProtocol
+    from realtime.protocols.connection import GraphQLConnection
+    from realtime.protocols.drop_in import GraphQLWSProtocol
 
 __all__ = [
     "DIALECTS",
     "Close",
     "CloseCode",
+    "GraphQLConnection",
     "GraphQLTransportWS",
     "GraphQLWSProtocol",
     "SubscriptionsTransportWS",
@@ -25,8 +28,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    if name == "GraphQLConnection":
+        from realtime.protocols.connection import GraphQLConnection
+
+        return GraphQLConnection
     if name == "GraphQLWSProtocol":
-        from realtime.protocols.driver import GraphQLWSProtocol
+        from realtime.protocols.drop_in import GraphQLWSProtocol
 
         return GraphQLWSProtocol
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

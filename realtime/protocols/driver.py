@@ -1,89 +1,48 @@
-"""The protocols for people who bring their own socket, under asyncio and under trio.
+"""What drives a protocol over a socket that somebody else has, under asyncio and under trio.
 
-This and `stream` do more than compute; import `GraphQLWSProtocol` from `realtime.protocols`.
+`connection` and `drop_in` have the classes to use. These modules and `stream` do more than
+compute; import the classes from `realtime.protocols`.
 """
 
 import json
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    Awaitable,
-    Callable,
-    Collection,
-    Sequence,
-)
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
 import anyio
 
 from realtime.protocols.close_codes import Close
-from realtime.protocols.events import Complete, ConnectionInit, Event, Frame, OperationId, Subscribe
-from realtime.protocols.registry import DIALECTS
+from realtime.protocols.events import Event, Frame, OperationId
+from realtime.protocols.server import ServerProtocol
 from realtime.protocols.stream import RunningOperation
-
-MASKED = json.dumps([{"message": "Internal server error"}])
-"""What a client learns of an exception; the rest is in the log."""
 
 Stream = AsyncIterable[Any]
 
+Send = Callable[[dict[str, Any]], Awaitable[object]]
 
-async def _unregistered() -> AsyncGenerator[Any, None]:
-    """Answer who names a document by its hash: there are none here."""
-    code = {"code": "PERSISTED_QUERY_NOT_FOUND"}
-    yield {"errors": [{"message": "PersistedQueryNotFound", "extensions": code}]}
-
-
-class SubscribeCallable(Protocol):
-    """Begin an operation: an async generator function, or a coroutine function returning one."""
-
-    def __call__(
-        self, *, query: str, variables: dict[str, Any] | None, operation_name: str | None
-    ) -> Stream | Awaitable[Stream]:
-        """Return the results, each a JSON-able dict such as `{"data": …}`."""
+Outgoing = Event | dict[str, Any]
+"""What is sent: an event of the protocol, or a message."""
 
 
-class GraphQLWSProtocol:
+class Driver(ABC):
     """The server's side of one connection; callables do its I/O.
 
-        async def subscribe(query, variables, operation_name):
-            yield {"data": {"hello": "world"}}
-
-        protocol = GraphQLWSProtocol(send, close, subscribe, (ConnectionClosed,))
-        async for message in socket:
-            tasks.create_task(protocol(message))  # trio: nursery.start_soon(protocol, message)
-        await protocol.stop()
-
-    `send(message)` takes a dict, `close(code, reason)` an int and a text; one is never called
-    before the other has returned. `raised_when_closed` are the exceptions by which they, or
-    the loop by cancelling, say that the socket is gone.
-
-    Clients are acknowledged at once; who may connect is decided before. There are no
-    keep-alives. Exceptions of `subscribe` and of its results are logged and masked, any other
-    of `send` or `close` is raised.
+    One call of `send` or of the callable that closes is over before the next begins.
     """
 
-    name = "graphql-ws"
-    """The subprotocol to agree on in the handshake."""
+    MASKED: ClassVar[str]
+    """The JSON of the errors by which a client learns of an exception; the log has the rest."""
 
     def __init__(
         self,
-        send: Callable[[dict[str, Any]], Awaitable[object]],
-        close: Callable[[int, str], Awaitable[object]],
-        subscribe: SubscribeCallable,
-        raised_when_closed: Collection[type[BaseException]] = (),
-        *,
-        subprotocol: str = name,
+        machine: ServerProtocol,
+        send: Send,
+        raised_when_closed: Collection[type[BaseException]],
     ) -> None:
-        dialects = {dialect.SUBPROTOCOL: dialect for dialect in DIALECTS}
-        if subprotocol not in dialects:
-            raise ValueError(f"subprotocol must be one of {list(dialects)}, not {subprotocol!r}")
-        self.name = subprotocol
-        self._machine = dialects[subprotocol](keep_alive=False)
+        self._machine = machine
         self._send = send
-        self._close = close
-        self._subscribe = subscribe
         self._raised_when_closed = tuple(raised_when_closed)
         self._running: set[RunningOperation] = set()
         self._turns: WeakValueDictionary[OperationId, anyio.Lock] = WeakValueDictionary()
@@ -108,33 +67,17 @@ class GraphQLWSProtocol:
         self._end()
         await self._ended()
 
+    @abstractmethod
     async def _handle(self, events: Sequence[Event]) -> None:
         """Do what one message asks for. All that must be known of it is noted before an await."""
-        match events:
-            case [ConnectionInit()]:
-                # Nothing awaits in between, so no message is ever held until the acceptance.
-                await self._say(self._machine.accept())
-            case [*_, Subscribe(id=id, payload=payload)]:
-                self._interrupt(id)
-                begin: Callable[[], Stream | Awaitable[Stream]] = _unregistered
-                if payload.get("query") is not None:
-                    begin = partial(
-                        self._subscribe,
-                        query=payload["query"],
-                        variables=payload.get("variables"),
-                        operation_name=payload.get("operationName"),
-                    )
-                await self._run(RunningOperation(id, begin))
-            case [Complete(id=id), *answer]:
-                self._interrupt(id)
-                async with self._turn(id):
-                    await self._say(answer)
-            case [Close()]:
-                self._cancel()
-                await self._ended()
-                await self._say(events)
-            case _:
-                await self._say(events)
+
+    @abstractmethod
+    async def _shut(self, close: Close) -> None:
+        """Close the socket."""
+
+    @abstractmethod
+    def _messages(self, operation: RunningOperation, result: Any) -> Sequence[Outgoing]:
+        """Return what to send for one encoded result."""
 
     async def _run(self, operation: RunningOperation) -> None:
         """Send an operation's results, then its end."""
@@ -147,28 +90,29 @@ class GraphQLWSProtocol:
                 finally:
                     await operation.aclose()
                 await self._say_of(operation, partial(self._finish, operation))
+                await self._say(operation.answer)
         finally:
             self._finish(operation)
             self._running.discard(operation)
             operation.ended.set()
 
     def _turn(self, id: OperationId) -> anyio.Lock:
-        """Return what makes those who use an id follow each other, as their messages came.
+        """Return the lock that has the operations and ends of one id follow each other.
 
         An operation whose id is used again ends, and its end is told, before the next begins.
         """
         return self._turns.setdefault(id, anyio.Lock())
 
-    def _result(self, operation: RunningOperation, result: str) -> Sequence[Event]:
-        return [] if operation.over else self._machine.next(operation.id, result)
+    def _result(self, operation: RunningOperation, result: Any) -> Sequence[Outgoing]:
+        return [] if operation.over else self._messages(operation, result)
 
     def _finish(self, operation: RunningOperation) -> list[Event]:
         """Free the id, once; from then on it may belong to another operation."""
         if operation.over:
             return []
         operation.over = True
-        if operation.failed:
-            return self._machine.error(operation.id, MASKED)
+        if operation.fault is not None:
+            return self._machine.error(operation.id, self.MASKED)
         return self._machine.complete(operation.id)
 
     def _interrupt(self, id: OperationId) -> None:
@@ -176,22 +120,22 @@ class GraphQLWSProtocol:
             if operation.id == id:
                 operation.interrupt()
 
-    async def _say(self, events: Sequence[Event]) -> None:
+    async def _say(self, events: Sequence[Outgoing]) -> None:
         if events:
             async with self._socket:
                 await self._write(events)
 
     async def _say_of(
-        self, operation: RunningOperation, frames: Callable[[], Sequence[Event]]
+        self, operation: RunningOperation, messages: Callable[[], Sequence[Outgoing]]
     ) -> None:
         """Send what is still true of an operation once the socket is free."""
         if operation.over:
             return
         with operation.sending():
             async with self._socket:
-                await self._write(frames())
+                await self._write(messages())
 
-    async def _write(self, events: Sequence[Event]) -> None:
+    async def _write(self, events: Sequence[Outgoing]) -> None:
         try:
             for event in events:
                 if self._over:
@@ -199,9 +143,11 @@ class GraphQLWSProtocol:
                 match event:
                     case Frame(text=text):
                         await self._send(json.loads(text))
-                    case Close(code=code, reason=reason):
+                    case dict():
+                        await self._send(event)
+                    case Close():
                         self._over = True
-                        await self._close(int(code), reason)
+                        await self._shut(event)
         except self._raised_when_closed as closed:
             if isinstance(closed, Exception):  # a cancellation may be that of one operation alone
                 self._end()

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from realtime.protocols.close_codes import Close
 
-OperationId: TypeAlias = str | int
-"""A text; in the legacy dialect a number, too."""
+OperationId: TypeAlias = str | int | None
+"""A text; in the legacy dialect a number, too; none only where `GraphQLWSProtocol` takes that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,15 +2,14 @@
 
 import asyncio
 import inspect
-import json
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
 from typing import Any, TypeAlias
 
 import anyio
 
-from realtime.protocols.events import OperationId
+from realtime.protocols.events import Event, OperationId
 
 logger = logging.getLogger("realtime.protocols")
 
@@ -66,15 +65,29 @@ def scope() -> Scope:
 
 
 class RunningOperation:
-    """The results of one operation, read in the task that makes this and ended from any."""
+    """The results of one operation, read in the task that makes this and ended from any.
 
-    def __init__(self, id: OperationId, begin: Callable[[], Any]) -> None:
+    `encode` makes of a result what `next` returns, which must not be None. Exceptions of the
+    results are logged, and kept as `fault`; those of the types in `passed` are raised.
+    """
+
+    def __init__(
+        self,
+        id: OperationId,
+        begin: Callable[[], Any],
+        encode: Callable[[Any], Any],
+        passed: tuple[type[BaseException], ...] = (),
+    ) -> None:
         self.id = id
         self.ended = anyio.Event()
         self.over = False
         """Whether nothing more may be sent of it: its id is free, or another's."""
-        self.failed = False
+        self.answer: Sequence[Event] = ()
+        """What is sent when it has ended because the client stopped it."""
+        self.fault: Exception | None = None
         self._begin = begin
+        self._encode = encode
+        self._passed = passed
         self._task = anyio.get_current_task().id
         self._results: AsyncIterator[Any] | None = None
         self._reading: Scope | None = None
@@ -87,7 +100,8 @@ class RunningOperation:
             self._reading.cancel()
 
     def end(self) -> None:
-        """End it wherever it waits, but for the clean-up of its stream."""
+        """End it wherever it waits, but for the clean-up of its stream; nothing is sent."""
+        self.answer = ()
         self.interrupt()
         if self._sending is not None:
             self._sending.cancel()
@@ -102,13 +116,15 @@ class RunningOperation:
         self._sending = scope()
         return self._sending
 
-    async def next(self) -> str | None:
-        """Return the next result as JSON; None at the end, whichever it is."""
+    async def next(self) -> Any:
+        """Return the next result, encoded; None at the end, whichever it is."""
         if self.over:
             return None
         try:
             with scope() as self._reading:
                 return await self._advance()
+        except self._passed:
+            raise
         except Exception as fault:
             self._fail(fault)
         return None
@@ -121,19 +137,21 @@ class RunningOperation:
         try:
             with anyio.CancelScope(shield=True):
                 await aclose()
+        except self._passed:
+            raise
         except Exception as fault:
             self._fail(fault)
 
-    async def _advance(self) -> str | None:
+    async def _advance(self) -> Any:
         if self._results is None:
             stream = self._begin()
             if inspect.isawaitable(stream):
                 stream = await stream
             self._results = aiter(stream)
         async for result in self._results:
-            return json.dumps(result, allow_nan=False)
+            return self._encode(result)
         return None
 
     def _fail(self, fault: Exception) -> None:
-        self.failed = True
+        self.fault = self.fault or fault
         logger.error("Operation %r failed", self.id, exc_info=fault)

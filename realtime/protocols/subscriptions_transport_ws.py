@@ -138,9 +138,12 @@ class SubscriptionsTransportWS(ServerProtocol):
         id: OperationId = message["id"]
         replaced: list[Event] = [Complete(id=id)] if id in self._ids else []
         if not replaced and (errors := self._too_many_operations()):
-            return [spliced("data", id, _result(errors)), frame("complete", id=id)]
+            return self._refuse_operation(id, errors)
         self._ids.add(id)
         return [*replaced, Subscribe(id=id, payload=without_empty_name(message["payload"]))]
+
+    def _refuse_operation(self, id: OperationId, errors: str) -> list[Event]:
+        return [spliced("data", id, _result(errors)), frame("complete", id=id)]
 
     def _stop(self, message: Message) -> list[Event]:
         id: Any = message.get("id")

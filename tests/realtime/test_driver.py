@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 from websockets.typing import Subprotocol
 
-from realtime.protocols import GraphQLWSProtocol
+from realtime.protocols import GraphQLConnection
 
 INIT = {"type": "connection_init"}
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,16 +29,18 @@ WORDS = {
     "graphql-transport-ws": ("subscribe", "next", "complete"),
 }
 
+Legacy = partial(GraphQLConnection, subprotocol="graphql-ws")
+
 both_dialects = pytest.mark.parametrize("subprotocol", WORDS)
 
 
 def on_both_loops(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     """Run a test, which must end in time, under asyncio and under trio."""
 
-    def run(backend: str, **arguments: Any) -> None:
+    def run(*instance: Any, backend: str, **arguments: Any) -> None:
         async def in_time() -> None:
             with anyio.fail_after(10):
-                await test(**arguments)
+                await test(*instance, **arguments)
 
         anyio.run(in_time, backend=backend)
 
@@ -116,7 +119,7 @@ class Connection:
         self.socket = Socket()
         self.told: list[str] = []
         self.release = anyio.Event()
-        self.protocol = GraphQLWSProtocol(
+        self.protocol = GraphQLConnection(
             self.socket.send, self.socket.close, self.subscribe, closed, subprotocol=subprotocol
         )
         self.tasks = tasks
@@ -209,27 +212,28 @@ async def quiet(*_: Any) -> None:
 @on_both_loops
 async def test_it_takes_its_four_arguments_by_keyword() -> None:
     socket = Socket()
-    protocol = GraphQLWSProtocol(
+    protocol = GraphQLConnection(
         send=socket.send, close=socket.close, subscribe=nothing, raised_when_closed=[Gone]
     )
     await protocol(INIT)
     assert socket.said == [{"type": "connection_ack"}]
 
 
-def test_it_speaks_the_dialect_that_it_is_named_after() -> None:
-    assert GraphQLWSProtocol(quiet, quiet, nothing, ()).name == "graphql-ws"
+def test_it_speaks_the_newer_dialect_unless_told_otherwise() -> None:
+    assert GraphQLConnection(quiet, quiet, nothing, ()).name == "graphql-transport-ws"
+    assert Legacy(quiet, quiet, nothing).name == "graphql-ws"
 
 
 def test_an_unknown_subprotocol_is_refused_with_those_that_fit() -> None:
     with pytest.raises(ValueError, match=r"'graphql-transport-ws', 'graphql-ws'.*'graphql-sse'"):
-        GraphQLWSProtocol(quiet, quiet, nothing, subprotocol="graphql-sse")
+        GraphQLConnection(quiet, quiet, nothing, subprotocol="graphql-sse")
 
 
 @pytest.mark.parametrize("form", [json.dumps(INIT), json.dumps(INIT).encode(), INIT])
 @on_both_loops
 async def test_a_message_is_text_or_bytes_or_decoded(form: object) -> None:
     socket = Socket()
-    await GraphQLWSProtocol(socket.send, socket.close, nothing)(form)
+    await Legacy(socket.send, socket.close, nothing)(form)
     assert socket.said == [{"type": "connection_ack"}]
 
 
@@ -299,7 +303,7 @@ async def test_subscribe_gets_what_the_client_asks(payload: Any, given: Any) -> 
         yield {"data": arguments}
 
     socket = Socket()
-    protocol = GraphQLWSProtocol(socket.send, socket.close, subscribe)
+    protocol = Legacy(socket.send, socket.close, subscribe)
     await protocol(INIT)
     await protocol({"id": "1", "type": "start", "payload": payload})
     assert socket.said[1]["payload"] == {"data": given}
@@ -329,7 +333,7 @@ async def later(**_: Any) -> Once:
 @on_both_loops
 async def test_results_may_come_from_any_iterator_at_once_or_later(subscribe: Any) -> None:
     socket = Socket()
-    protocol = GraphQLWSProtocol(socket.send, socket.close, subscribe)
+    protocol = Legacy(socket.send, socket.close, subscribe)
     await protocol(INIT)
     await protocol({"id": "1", "type": "start", "payload": {"query": ""}})
     assert [message["type"] for message in socket.said] == ["connection_ack", "data", "complete"]
@@ -538,7 +542,7 @@ class Clinging(Once):
 @on_both_loops
 async def test_whatever_is_wrong_with_a_stream_is_masked(subscribe: Any) -> None:
     socket = Socket()
-    protocol = GraphQLWSProtocol(socket.send, socket.close, subscribe)
+    protocol = Legacy(socket.send, socket.close, subscribe)
     await protocol(INIT)
     await protocol({"id": "1", "type": "start", "payload": {"query": ""}})
     assert socket.said[-2:] == error("graphql-ws")
@@ -827,7 +831,7 @@ async def test_a_stream_that_is_not_being_read_is_closed_whole() -> None:
             told.append("ends")
 
     socket = Socket()
-    protocol = GraphQLWSProtocol(socket.send, socket.close, subscribe)
+    protocol = Legacy(socket.send, socket.close, subscribe)
     await protocol(INIT)
     socket.hold()
     async with anyio.create_task_group() as tasks:
