@@ -23,9 +23,10 @@ class Client:
         self.token = token
         self.stream = HttpStream(app, "GET", accept=EVENTS, x_graphql_event_stream_token=token)
 
-    async def operate(self, query: str, *, id: Any = "1") -> tuple[int, str]:
+    async def operate(self, query: str, *, id: Any = "1", **headers: str) -> tuple[int, str]:
         body = {"query": query, "extensions": {"operationId": id}}
-        return await answer(self._app, "POST", body=body, x_graphql_event_stream_token=self.token)
+        headers["x_graphql_event_stream_token"] = self.token
+        return await answer(self._app, "POST", body=body, **headers)
 
     async def end(self, id: str) -> int:
         query = f"operationId={id}"
@@ -65,6 +66,11 @@ async def test_results_bear_the_id_of_their_operation(client: Client) -> None:
     assert await client.operate("{ quick }", id="a") == (202, "")
     assert await client.event() == ("next", {"id": "a", "payload": {"data": {"quick": "done"}}})
     assert await client.event() == ("complete", {"id": "a"})
+
+
+async def test_last_event_id_is_not_the_cursor_of_an_operation(client: Client) -> None:
+    await client.operate("subscription { three }", last_event_id="of another operation")
+    assert (await client.event())[1]["payload"] == {"data": {"three": 1}}
 
 
 async def test_operations_run_side_by_side(client: Client) -> None:

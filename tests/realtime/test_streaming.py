@@ -189,6 +189,25 @@ class TestNegotiation:
         assert status == 406
         assert EVENTS in body
 
+    async def test_a_subscription_by_apollo_s_callback_protocol_is_not_acceptable(
+        self, app: Any, stranger: Stranger
+    ) -> None:
+        callback = {
+            "callbackUrl": "http://127.0.0.1:1/callback",
+            "subscriptionId": "1",
+            "verifier": "x",
+            "heartbeatIntervalMs": 5000,
+        }
+        status, body = await answer(
+            app,
+            "POST",
+            accept="application/json;callbackSpec=1.0",
+            body={**ENDLESS, "extensions": {"subscription": callback}},
+        )
+        assert status == 406
+        assert EVENTS in body
+        assert stranger.happened == []
+
     async def test_who_takes_both_gets_the_result_of_a_query_as_json(self, app: Any) -> None:
         _, body = await answer(
             app, "POST", accept=f"application/json, {EVENTS}", body={"query": "{ quick }"}
