@@ -21,6 +21,8 @@ class OpenOperations:
     subscriptions have taken all of them is it refused, by a RequestError.
     """
 
+    __slots__ = ("_limit", "_live", "_open", "_waiting")
+
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._open = 0
@@ -84,20 +86,24 @@ class Room:
     message that is not read may be the one that ends an operation.
     """
 
+    __slots__ = ("_is_free", "_is_overdue")
+
     def __init__(self) -> None:
-        self._is_free = asyncio.Event()
+        self._is_free: asyncio.Event | None = None  # which most connections never need
         self._is_overdue = False
 
     def free(self) -> None:
         """Note that one more operation would be admitted."""
-        self._is_free.set()
+        if self._is_free is not None:
+            self._is_free.set()
         self._is_overdue = False
 
     async def wait(self) -> None:
         """Wait until it is free; once that was not so in time, not again before it has been."""
         if not self._is_overdue:
-            self._is_free.clear()
+            self._is_free = asyncio.Event()
             self._is_overdue = not await tasks.in_time(self._is_free.wait(), ROOM_TIMEOUT)
+            self._is_free = None
 
 
 def _current_task() -> Task:

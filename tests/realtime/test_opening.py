@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from ariadne.asgi import GraphQL
 from ariadne.exceptions import WebSocketConnectionError
+from django.db import OperationalError
 from graphql import GraphQLError
 
 from realtime.asgi import graphql_app
@@ -132,6 +133,15 @@ class TestOnConnect:
             {"type": "connection_error", "payload": {"message": "Internal server error"}},
             (4500, "Internal server error"),
         )
+
+    async def test_client_may_come_back_when_the_database_was_away(
+        self, stranger: Stranger, subprotocol: str
+    ) -> None:
+        def away(websocket: Any, payload: Any) -> None:
+            raise OperationalError("server closed the connection unexpectedly")
+
+        with pytest.raises(ConnectionClosedError, match="4013 Try again later"):
+            await self.client(stranger, away, subprotocol=subprotocol).connect()
 
     @pytest.mark.parametrize("refuses", [False, True])
     async def test_payload_that_is_not_json_is_a_logged_fault(
