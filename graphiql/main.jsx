@@ -8,8 +8,10 @@ import './main.css';
 import { createGraphiQLFetcher, StorageAPI } from '@graphiql/toolkit';
 import { GraphiQL } from 'graphiql';
 import { getOperationAST, parse } from 'graphql';
-import { createClient } from 'graphql-ws';
 import { createRoot } from 'react-dom/client';
+
+import { createLiveClient } from './live.js';
+import { Status } from './Status.jsx';
 
 const root = document.getElementById('graphiql');
 const { url, tabs } = JSON.parse(document.getElementById('graphiql-config').textContent);
@@ -26,17 +28,11 @@ wsUrl.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
 
 let headers; // of the latest operation: the headers editor serves subscriptions too, as connection parameters
 
+const live = createLiveClient({ url: wsUrl.href, connectionParams: () => headers });
+
 const execute = createGraphiQLFetcher({
   url,
   fetch: (input, init) => fetch(input, { ...init, credentials: 'same-origin' }),
-  wsClient: createClient({
-    url: wsUrl.href,
-    connectionParams: () => headers,
-    shouldRetry: () => true,
-    retryAttempts: Infinity,
-    retryWait: (retries) =>
-      new Promise((resolve) => setTimeout(resolve, Math.random() * 1000 * 2 ** Math.min(retries, 5))),
-  }),
 });
 
 /** GraphiQL parses a document 100 ms after its last edit; run sooner, it brings the previous operation. */
@@ -49,7 +45,8 @@ function fetcher(params, options) {
     return execute(params, { headers }); // the server reports the syntax error
   }
   const operation = getOperationAST(documentAST, params.operationName) ?? getOperationAST(documentAST);
-  return execute({ ...params, operationName: operation?.name?.value }, { headers, documentAST });
+  const named = { ...params, operationName: operation?.name?.value };
+  return operation?.operation === 'subscription' ? live.observe(named) : execute(named, { headers, documentAST });
 }
 
 // GraphiQL restores the active tab's variables from these keys alone, and never takes them from `defaultTabs`.
@@ -59,4 +56,13 @@ if (storage.get('tabState') === null) {
   storage.set('variables', tabs[0].variables);
 }
 
-createRoot(root).render(<GraphiQL fetcher={fetcher} defaultTabs={tabs} defaultEditorToolsVisibility />);
+createRoot(root).render(
+  <>
+    <h1 className="page-title">GraphiQL</h1>
+    <GraphiQL fetcher={fetcher} defaultTabs={tabs} defaultEditorToolsVisibility>
+      <GraphiQL.Footer>
+        <Status store={live.store} />
+      </GraphiQL.Footer>
+    </GraphiQL>
+  </>,
+);
