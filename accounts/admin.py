@@ -2,10 +2,13 @@
 
 from axes.admin import AccessAttemptAdmin
 from axes.models import AccessAttempt
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 
 from accounts.models import User
+
+apps.get_app_config("axes").verbose_name = "Failed logins"  # the heading over them
 
 
 @admin.register(User)

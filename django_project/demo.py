@@ -8,6 +8,7 @@ from messaging.services import send_message, write_in_room
 from orders.models import Order
 from realtime.publishing import transactional
 
+USERS = ("user_one", "user_two")
 PASSWORD = "pass"  # noqa: S105  (of the two demo users; the admin's is random)
 
 
@@ -19,10 +20,7 @@ def load_demo() -> str | None:
     """
     if User.objects.exists():
         return None
-    one, two = (
-        User.objects.create_user(name, f"{name}@example.org", PASSWORD)
-        for name in ("user_one", "user_two")
-    )
+    one, two = (User.objects.create_user(name, f"{name}@example.org", PASSWORD) for name in USERS)
     admin_password = token_urlsafe(9)
     User.objects.create_superuser("admin", "admin@example.org", admin_password)
     send_message(sender_id=str(one.pk), recipient_id=str(two.pk), content="Is the yarn here yet?")
@@ -39,3 +37,8 @@ def load_demo() -> str | None:
     ):
         Order.objects.create(user=user, description=description, state=state)
     return admin_password
+
+
+def has_demo_users() -> bool:
+    """Tell whether the users of the demo are there."""
+    return User.objects.filter(username__in=USERS).count() == len(USERS)

@@ -3,14 +3,18 @@
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from markdown_it import MarkdownIt
+
+from django_project.demo import PASSWORD, has_demo_users
+from django_project.pages import rendered
 
 DOCS = settings.BASE_DIR / "docs"
 
 
 def start(request: HttpRequest) -> HttpResponse:
     """Say what this is, and where to go."""
-    return render(request, "start.html", {"demo": settings.CLEW_DEMO})
+    demo = settings.CLEW_DEMO
+    password = PASSWORD if demo and has_demo_users() else None
+    return render(request, "start.html", {"demo": demo, "password": password})
 
 
 def page(request: HttpRequest, name: str = "index") -> HttpResponse:
@@ -18,7 +22,4 @@ def page(request: HttpRequest, name: str = "index") -> HttpResponse:
     source = DOCS / f"{name}.md"
     if not source.is_file():
         raise Http404(f"There is no page {name} in the documentation.")
-    text = source.read_text()
-    title = text.partition("\n")[0].lstrip("# ")
-    content = MarkdownIt("commonmark").enable("table").render(text)
-    return render(request, "docs.html", {"content": content, "title": title})
+    return render(request, "docs.html", rendered(source.read_text()))

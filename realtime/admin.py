@@ -38,11 +38,16 @@ class TopicAdmin(ReadOnlyAdmin):
 class EventAdmin(ReadOnlyAdmin):
     """Events."""
 
-    list_display = ("topic_id", "offset", "kind", "object_id", "created_at")
+    list_display = ("topic_name", "offset", "kind", "object_id", "created_at")
     list_filter = ("kind", "created_at")
     search_fields = ("topic__name", "object_id")
     date_hierarchy = "created_at"
     show_full_result_count = False
+
+    @admin.display(description="topic", ordering="topic")
+    def topic_name(self, event: Event) -> str:
+        """Return the name of the topic, which is its key: nothing else of it is read."""
+        return event.topic_id
 
 
 @admin.register(TrustedDocument)

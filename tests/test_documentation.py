@@ -8,6 +8,7 @@ import pytest
 from django.core.management.base import BaseCommand
 from graphql import parse, validate
 
+from django_project.pages import rendered
 from realtime.conf import Settings
 from realtime.limits import Limit
 from realtime.management.commands.serve import Command
@@ -69,9 +70,10 @@ def test_every_metric_is_listed_with_its_type() -> None:
     ]
 
 
-def test_every_page_is_in_the_index() -> None:
+def test_every_page_is_in_the_index_once() -> None:
     pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
-    assert set(re.findall(r"\]\((\w[\w-]*\.md)\)", text("docs/index.md"))) == pages
+    linked = re.findall(r"\]\((\w[\w-]*\.md)\)", text("docs/index.md"))
+    assert sorted(linked) == sorted(pages)
 
 
 def test_the_operations_of_the_readme_are_valid() -> None:
@@ -101,6 +103,13 @@ def test_ci_calls_the_commands_of_the_readme() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         assert link.startswith("http://127.0.0.1:8000/") or (page.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_links_to_headings_lead_somewhere(page: Path) -> None:
+    for name, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text()):
+        linked = page.parent / name if name else page
+        assert f' id="{anchor}">' in rendered(linked.read_text())["content"], anchor
 
 
 @pytest.mark.parametrize(

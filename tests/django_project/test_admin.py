@@ -198,3 +198,13 @@ def test_an_edit_changes_the_edited_columns_alone(admin: Client, orders: list[Or
     before = rows.values().get()
     edit(admin, orders[0])
     assert rows.values().get() == {**before, "state": "PAID"}
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [("/admin/", "Failed logins"), ("/admin/realtime/event/", "Topic</a>")],
+)
+def test_headings_say_what_is_listed(
+    path: str, text: str, admin: Client, orders: list[Order]
+) -> None:
+    assert text in admin.get(path).content.decode()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import urllib.error
 import urllib.request
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.harness.http_client import GraphQLHTTP
-from tests.harness.server import ServerProcess, manage
+from tests.harness.server import ROOT, ServerProcess, manage
 from tests.harness.servers import Environment
 from tests.harness.websocket_client import GraphQLSocket
 
@@ -100,6 +101,11 @@ async def order(socket: GraphQLSocket, http: GraphQLHTTP, environment: Environme
         http.post, "query { getOrders { date state user { username email } } }"
     )
     assert read["data"]["getOrders"] == [paid]
+    command = re.search(r'manage\.py shell -c "(.+)"', (ROOT / "README.md").read_text())
+    assert command
+    for _ in range(2):  # it can be run again
+        await asyncio.to_thread(shell, environment, command[1])
+        assert (await orders.next())["data"]["getOrder"]["state"] == "UNPAID"
     await orders.complete()
 
 
@@ -124,6 +130,10 @@ async def announce(socket: GraphQLSocket, server: ServerProcess) -> None:
     answer = json.loads(await asyncio.to_thread(fetch, url, method="POST"))
     assert answer == {"status": "ok", "message_sent": "Hello"}
     assert await news.next() == {"data": {"realTimeMessages": "Hello"}}
+
+
+async def test_there_is_an_icon_for_pages_that_name_none(server: ServerProcess) -> None:
+    assert (await asyncio.to_thread(fetch, f"{server.url}/favicon.ico")).startswith("<svg")
 
 
 @pytest.mark.parametrize("path", ["/", "/docs/", "/admin/login/", "/graphql/", "/graphql"])

@@ -1,0 +1,51 @@
+"""Markdown as a page: headings that links can lead to, and what a keyboard can scroll."""
+
+from itertools import pairwise
+from typing import Any
+
+from django.utils.text import slugify
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+LONG = 4
+"""Sections from which on a page begins with a list of them."""
+
+
+def rendered(text: str) -> dict[str, Any]:
+    """Return what templates/docs.html shows: `title`, `content`, and a long page's `sections`."""
+    markdown = MarkdownIt("commonmark").enable("table")
+    tokens = _without_empty_headers(markdown.parse(text))
+    sections: list[dict[str, str]] = []
+    title = ""
+    for token, inner in pairwise(tokens):
+        if token.type == "heading_open":
+            name = inner.content.replace("`", "")
+            token.attrSet("id", slugify(name))
+            if token.tag == "h1":
+                title = name
+            elif token.tag == "h2":
+                sections.append({"id": slugify(name), "name": name})
+    content = markdown.renderer.render(tokens, markdown.options, {})
+    # What is wider than the page scrolls by itself, also by the keyboard.
+    content = content.replace("<pre>", '<pre tabindex="0">')
+    content = content.replace("<table>", '<div class="table" tabindex="0"><table>')
+    content = content.replace("</table>", "</table></div>")
+    return {
+        "title": title,
+        "content": content,
+        "sections": sections if len(sections) >= LONG else [],
+    }
+
+
+def _without_empty_headers(tokens: list[Token]) -> list[Token]:
+    """Remove headers of tables without any text; an empty cell beside others heads nothing."""
+    kept: list[Token] = []
+    for token in tokens:
+        kept.append(token)
+        if token.type == "thead_close":
+            begin = max(i for i, other in enumerate(kept) if other.type == "thead_open")
+            if not any(other.content for other in kept[begin:]):
+                del kept[begin:]
+        elif token.type == "th_close" and not kept[-2].content:
+            kept[-3].tag = token.tag = "td"
+    return kept
