@@ -5,6 +5,8 @@ from typing import Any
 
 from django.utils.text import slugify
 from markdown_it import MarkdownIt
+from markdown_it.common.utils import escapeHtml
+from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
 LONG = 4
@@ -12,8 +14,12 @@ LONG = 4
 
 
 def rendered(text: str) -> dict[str, Any]:
-    """Return what templates/docs.html shows: `title`, `content`, and a long page's `sections`."""
+    """Return what templates/docs.html shows.
+
+    `title`, `heading` and `content`, and the `sections` of a long page.
+    """
     markdown = MarkdownIt("commonmark").enable("table")
+    markdown.add_render_rule("code_inline", _code)
     tokens = _without_empty_headers(markdown.parse(text))
     sections: list[dict[str, str]] = []
     title = ""
@@ -30,11 +36,18 @@ def rendered(text: str) -> dict[str, Any]:
     content = content.replace("<pre>", '<pre tabindex="0">')
     content = content.replace("<table>", '<div class="table" tabindex="0"><table>')
     content = content.replace("</table>", "</table></div>")
+    heading, end, content = content.partition("</h1>")
     return {
         "title": title,
+        "heading": heading + end,
         "content": content,
         "sections": sections if len(sections) >= LONG else [],
     }
+
+
+def _code(self: RendererHTML, tokens: list[Token], index: int, *_: Any) -> str:
+    """Return code that may break behind an underscore: names are wider than a phone's column."""
+    return f"<code>{escapeHtml(tokens[index].content)}</code>".replace("_", "_<wbr>")
 
 
 def _without_empty_headers(tokens: list[Token]) -> list[Token]:

@@ -39,7 +39,7 @@ class TestStartPage:
 
 class TestDocumentation:
     def test_a_heading_can_be_linked_to(self) -> None:
-        content = rendered("# A page\n\n## What `after` means\n\ntext")["content"]
+        content = rendered("# A page\n\n## What `after` means")["content"]
         assert '<h2 id="what-after-means">' in content
 
     def test_no_two_headings_of_a_page_have_the_same_id(self) -> None:
@@ -57,15 +57,18 @@ class TestDocumentation:
 
     @pytest.mark.parametrize("text", ["    code", "```\ncode\n```", "|a|b|\n|-|-|\n|1|2|"])
     def test_what_scrolls_can_be_reached_by_the_keyboard(self, text: str) -> None:
-        assert ' tabindex="0">' in rendered(text)["content"]
+        assert ' tabindex="0">' in rendered("# A\n\n" + text)["content"]
 
     def test_a_table_without_a_header_has_no_header_row(self) -> None:
-        content = rendered("| | |\n|-|-|\n| a | b |")["content"]
+        content = rendered("# A\n\n| | |\n|-|-|\n| a | b |")["content"]
         assert "<th" not in content
         assert "<td>a</td>" in content
 
+    def test_a_long_name_may_break_behind_an_underscore(self) -> None:
+        assert "<code>SECRET_<wbr>KEY</code>" in rendered("# A\n\n`SECRET_KEY`")["content"]
+
     def test_an_empty_cell_of_a_header_is_no_header(self) -> None:
-        content = rendered("| | b |\n|-|-|\n| 1 | 2 |")["content"]
+        content = rendered("# A\n\n| | b |\n|-|-|\n| 1 | 2 |")["content"]
         assert re.findall(r"<t[hd]>.*?</t[hd]>", content)[:2] == ["<td></td>", "<th>b</th>"]
 
 

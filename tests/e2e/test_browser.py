@@ -1,5 +1,6 @@
 """GraphiQL and the admin in a real browser that reaches nothing but this machine."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from tests.e2e.browser import (
     run,
     status,
 )
-from tests.harness.server import ServerProcess
+from tests.harness.server import ServerProcess, manage
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +84,37 @@ async def test_the_start_page_leads_to_everything(chromium: Path, demo: dict[str
                 await page.get_by_role("link", name=link, exact=True).click()
                 await page.wait_for_load_state()
                 assert title in await page.title()
+
+
+async def test_an_event_source_continues_after_the_server_was_killed(
+    chromium: Path, demo: dict[str, str]
+) -> None:
+    listen = """() => {
+        window.received = [];
+        const query = 'subscription { onNewChatMessage(chatroom: "kittens") { text } }';
+        const source = new EventSource('/graphql/?query=' + encodeURIComponent(query));
+        source.addEventListener('next', (event) =>
+            received.push(JSON.parse(event.data).data.onNewChatMessage.text));
+        return new Promise((resolve) => source.addEventListener('open', resolve)).then(() => {});
+    }"""
+
+    async def write(*texts: str) -> None:
+        code = "from messaging.services import write_in_room as write\n" + "\n".join(
+            f"write(sender=None, room='kittens', text='{text}')" for text in texts
+        )
+        await asyncio.to_thread(manage, "shell", "--verbosity", "0", "-c", code, env=demo)
+
+    with ServerProcess("uvicorn", demo) as server:
+        async with browsing(chromium, tolerated="net::ERR_", bypass_csp=True) as context:
+            page = await context.new_page()
+            await page.goto(server.url)
+            await page.evaluate(listen)
+            await write("before")
+            await page.wait_for_function("received.length === 1")
+            await asyncio.to_thread(server.kill)
+            await write("down 1", "down 2")
+            await asyncio.to_thread(server.start)
+            await page.wait_for_function("received.length === 3")
+            await write("after")
+            await page.wait_for_function("received.length === 4")
+            assert await page.evaluate("received") == ["before", "down 1", "down 2", "after"]
