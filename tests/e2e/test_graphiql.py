@@ -170,8 +170,8 @@ async def test_choosing_another_tab_says_that_the_subscription_was_stopped(
 async def test_the_result_stands_below_the_operation_on_a_phone(
     server: ServerProcess, chromium: Path, demo: dict[str, str]
 ) -> None:
-    phone = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
-    async with browsing(chromium, **phone) as context:
+    phone = {"width": 390, "height": 844}
+    async with browsing(chromium, viewport=phone, color_scheme="dark") as context:
         page = await open_graphiql(context, server)
         await run(page)
         await expect(status(page)).to_have_text(LIVE)
