@@ -5,6 +5,8 @@ import re
 from django.core.exceptions import ValidationError
 from graphql import GraphQLError
 
+from realtime.protocols.error_codes import ErrorCode
+
 LARGEST = 2**63 - 1
 """The largest primary key that both databases can hold."""
 
@@ -19,7 +21,7 @@ def parse_id(text: str) -> int | None:
 
 def bad_input(error: ValidationError) -> GraphQLError:
     """Return what a client is told of a value that cannot be."""
-    return GraphQLError(error.messages[0], extensions={"code": "BAD_USER_INPUT"})
+    return GraphQLError(error.messages[0], extensions={"code": ErrorCode.BAD_USER_INPUT})
 
 
 def is_storable(text: str) -> bool:

@@ -4,6 +4,7 @@ from django.conf import settings
 from graphql import GraphQLError
 
 from accounts.models import User
+from realtime.protocols.error_codes import ErrorCode
 
 
 def may_all(user: User | None, permission: str) -> bool:
@@ -21,11 +22,6 @@ def is_self(user: User | None, pk: int | None) -> bool:
     return user is not None and pk is not None and user.pk == pk
 
 
-def unauthenticated(reason: str) -> GraphQLError:
-    """Return the error for a caller who has to log in first."""
-    return GraphQLError(reason, extensions={"code": "UNAUTHENTICATED"})
-
-
 def forbidden(reason: str) -> GraphQLError:
     """Return what a client is told of what its user may not."""
-    return GraphQLError(reason, extensions={"code": "FORBIDDEN"})
+    return GraphQLError(reason, extensions={"code": ErrorCode.FORBIDDEN})

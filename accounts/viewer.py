@@ -9,7 +9,7 @@ from graphql import GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
 from graphql.type import GraphQLFieldResolver
 
 from accounts.models import User
-from accounts.rights import unauthenticated
+from realtime.exceptions import UnauthenticatedError
 from realtime.viewer import Viewer, viewer_of
 
 Info = GraphQLResolveInfo[dict[str, Any]]
@@ -78,7 +78,7 @@ class RequireViewer(SchemaBindable):
 def _guarded(resolve: GraphQLFieldResolver) -> GraphQLFieldResolver:
     def guarded(root: Any, info: Info, **args: Any) -> Any:
         if viewer(info) is None and not settings.CLEW_DEMO:
-            raise unauthenticated("Log in first.")
+            raise UnauthenticatedError("Log in first.")
         return resolve(root, info, **args)
 
     return guarded

@@ -12,12 +12,12 @@ from django.db.models import QuerySet
 from accounts.inputs import is_storable, parse_id
 from accounts.models import User
 from accounts.pages import page_edge, page_size
-from accounts.rights import unauthenticated
 from messaging.models import Message, Room, RoomMessage
 from messaging.rights import check_reader, check_room_reader
 from messaging.topics import inbox_topic, room_topic
 from realtime import log
 from realtime.compiled import ByKey
+from realtime.exceptions import UnauthenticatedError
 from realtime.published import Published
 
 M = TypeVar("M", bound=Published)
@@ -38,7 +38,7 @@ def followed_inbox(asker: User | None, user_id: str | None = None) -> str:
     """
     if user_id is None:
         if asker is None:
-            raise unauthenticated("Log in to follow your own messages, or give a userId.")
+            raise UnauthenticatedError("Log in to follow your own messages, or give a userId.")
         return inbox_topic(asker.pk)
     check_reader(asker, user_id)
     return inbox_topic(known_user(user_id))

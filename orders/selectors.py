@@ -17,6 +17,7 @@ from orders.rights import may_read_all
 from orders.topics import ALL_ORDERS, order_topic, user_orders_topic
 from realtime import log
 from realtime.compiled import ByKey
+from realtime.exceptions import UnauthenticatedError
 from realtime.models import Event
 
 
@@ -54,7 +55,7 @@ def followed_orders(asker: User | None) -> str:
     if may_read_all(asker):
         return ALL_ORDERS
     if asker is None:
-        raise forbidden("Nobody in particular has no orders.")
+        raise UnauthenticatedError("Log in to follow your orders.")
     return user_orders_topic(asker.pk)
 
 

@@ -5,10 +5,10 @@ from collections.abc import Collection, Mapping
 from ariadne.asgi import GraphQL
 from ariadne.explorer import Explorer
 from ariadne.types import ContextValue
-from graphql import Executor, GraphQLSchema
+from graphql import GraphQLSchema
 
 from realtime.conf import get_settings
-from realtime.discretion import DiscreetExecutor
+from realtime.discretion import CodedExecutor, DiscreetExecutor
 from realtime.documents import DocumentCache
 from realtime.errors import muted, report_error
 from realtime.transports.http import HTTPHandler
@@ -51,7 +51,7 @@ def graphql_app(
         logger=muted,
         error_formatter=report_error,
         # graphql-core's default is made for `@defer` and `@stream`, which Ariadne refuses anyway.
-        execution_context_class=Executor if suggestions else DiscreetExecutor,
+        execution_context_class=CodedExecutor if suggestions else DiscreetExecutor,
         http_handler=http_handler or HTTPHandler(allowed_origins=allowed_origins),
         websocket_handler=websocket_handler or WebSocketHandler(allowed_origins=allowed_origins),
     )

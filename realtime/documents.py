@@ -17,6 +17,7 @@ from graphql import (
 
 from realtime.conf import Settings
 from realtime.costs import Costs
+from realtime.discretion import give_code
 from realtime.limits import (
     Limit,
     check_document,
@@ -26,6 +27,7 @@ from realtime.limits import (
     in_order,
 )
 from realtime.outline import NoOutlineError, Outline, outline_of, tokens_of
+from realtime.protocols.error_codes import ErrorCode
 from realtime.protocols.operation import document_hash
 from realtime.trusted import TrustedDocuments
 
@@ -81,6 +83,7 @@ class DocumentCache:
     def __call__(self, context: Any, data: Mapping[str, Any]) -> DocumentNode:
         """Return the document of an operation that is within its limits. Raises GraphQLError."""
         entry = self._entry(data["query"])
+        _check_name(entry, data.get("operationName"))
         variables = data.get("variables") or {}
         if variables:
             check_variables(variables, self._settings)
@@ -141,6 +144,7 @@ class DocumentCache:
         if entry is None or key not in entry.errors:
             options.setdefault("hide_suggestions", self._hide_suggestions)
             errors = validate(schema, document, rules, max_errors or MAX_ERRORS, **options)
+            give_code(errors, ErrorCode.GRAPHQL_VALIDATION_FAILED)
             if entry is None:  # not from here, or pushed out meanwhile
                 return errors
             entry.errors[key] = errors
@@ -152,7 +156,7 @@ class DocumentCache:
         if self._settings.trusted_only and text not in self._trusted:
             raise GraphQLError(
                 "Only registered documents are accepted",
-                extensions={"code": "DOCUMENT_NOT_TRUSTED"},
+                extensions={"code": ErrorCode.DOCUMENT_NOT_TRUSTED},
             )
         entry = self._by_text.get(text)
         if entry is not None:
@@ -182,8 +186,11 @@ class DocumentCache:
         try:
             outline = outline_of(tokens)
         except NoOutlineError:
-            parse(text)  # says what is wrong, unless it defines types, which an operation cannot
-            raise GraphQLError("A document may hold operations and fragments alone") from None
+            parsed(text)  # says what is wrong, unless it defines types, which an operation cannot
+            raise GraphQLError(
+                "A document may only contain operations and fragments",
+                extensions={"code": ErrorCode.GRAPHQL_VALIDATION_FAILED},
+            ) from None
         order = in_order(outline)
         check_document(outline, order, self._settings)
         is_paged_by_variables = any(isinstance(size, str) for size in outline.page_sizes)
@@ -198,9 +205,12 @@ class DocumentCache:
         """Return the document of what has been measured: parsing takes ten times as long."""
         if entry.document is None:
             try:
-                document = parse(entry.text)
+                document = parsed(entry.text)
                 if document.token_count != entry.tokens:
-                    raise GraphQLError("This document cannot be measured")
+                    raise GraphQLError(
+                        "This document cannot be measured",
+                        extensions={"code": ErrorCode.GRAPHQL_PARSE_FAILED},
+                    )
             except GraphQLError as error:
                 self._forget(entry)
                 self._refuse(entry.text, error)
@@ -239,6 +249,30 @@ class DocumentCache:
             self._characters -= len(entry.text)
 
 
+def parsed(text: str) -> DocumentNode:
+    """Return the document of a text. Raises GraphQLError with its code."""
+    try:
+        return parse(text)
+    except GraphQLError as error:
+        give_code([error], ErrorCode.GRAPHQL_PARSE_FAILED)
+        raise
+
+
+def _check_name(entry: _Entry, name: str | None) -> None:
+    """Check that a well-formed document says which operation is meant. Raises GraphQLError."""
+    operations = entry.outline.operations
+    if name is None:
+        if len(operations) <= 1:
+            return
+        message = "Must provide operation name if query contains multiple operations."
+    elif any(operation.name == name for operation in operations):
+        return
+    else:
+        message = f"Unknown operation named '{name}'."
+    code = ErrorCode.OPERATION_RESOLUTION_FAILURE
+    raise GraphQLError(message, extensions={"code": code})
+
+
 class _Unresolved(str):
     """Stands for the text of a document that is not to be had."""
 
@@ -253,7 +287,8 @@ class _Unresolved(str):
 
 def _not_found() -> GraphQLError:
     """Return what Apollo's clients know by its message: they send the text then."""
-    return GraphQLError("PersistedQueryNotFound", extensions={"code": "PERSISTED_QUERY_NOT_FOUND"})
+    code = ErrorCode.PERSISTED_QUERY_NOT_FOUND
+    return GraphQLError("PersistedQueryNotFound", extensions={"code": code})
 
 
 def _size(text: str) -> int:

@@ -11,6 +11,7 @@ from django.core.exceptions import SynchronousOnlyOperation
 from graphql import GraphQLError
 
 from realtime import database
+from realtime.protocols.error_codes import ErrorCode
 
 logger = logging.getLogger("realtime.errors")
 
@@ -36,7 +37,7 @@ def report_error(error: GraphQLError, debug: bool = False) -> dict[str, Any]:
         formatted["message"] = "Internal server error"
     formatted["extensions"] = {
         **formatted.get("extensions", {}),
-        "code": "INTERNAL_SERVER_ERROR",
+        "code": ErrorCode.INTERNAL_SERVER_ERROR,
         "id": id,
     }
     return formatted

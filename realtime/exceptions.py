@@ -5,7 +5,8 @@ RealtimeError
 ├── CursorInvalidError    what the client gave as a cursor is none
 ├── TopicNameError        what a field named as a topic cannot be one
 ├── LoadError             a live field could not load what it shows
-├── ForbiddenError        who is asking may not have it, or no longer
+├── UnauthenticatedError  nobody is logged in, or the login is over
+├── ForbiddenError        the user who is asking may not have it, or no longer
 ├── TooManyConnectionsError  of a user, or of those who have not logged in
 ├── RateLimitedError      more was asked for than in that time
 ├── MissingFromScopeError  a resolver asks the ASGI scope for what no middleware has put there
@@ -15,6 +16,8 @@ RealtimeError
 from math import ceil
 
 from graphql import GraphQLError
+
+from realtime.protocols.error_codes import ErrorCode
 
 
 class RealtimeError(Exception):
@@ -29,7 +32,7 @@ class CursorExpiredError(RealtimeError, GraphQLError):
             self,
             f"The log of {topic!r} cannot be replayed from this cursor: it was cut or rebuilt, or "
             "the cursor is another's. Fetch the current state, then subscribe afresh.",
-            extensions={"code": "CURSOR_EXPIRED"},
+            extensions={"code": ErrorCode.CURSOR_EXPIRED},
         )
 
 
@@ -37,7 +40,7 @@ class CursorInvalidError(RealtimeError, GraphQLError):
     """Refuse what is no cursor, or a cursor for what has none."""
 
     def __init__(self, reason: str = "This is no cursor: give one as it was received.") -> None:
-        GraphQLError.__init__(self, reason, extensions={"code": "CURSOR_INVALID"})
+        GraphQLError.__init__(self, reason, extensions={"code": ErrorCode.CURSOR_INVALID})
 
 
 class TopicNameError(RealtimeError, GraphQLError):
@@ -47,7 +50,7 @@ class TopicNameError(RealtimeError, GraphQLError):
         GraphQLError.__init__(
             self,
             "This names no topic: names are text of 1 to 200 characters, without NUL.",
-            extensions={"code": "BAD_USER_INPUT"},
+            extensions={"code": ErrorCode.BAD_USER_INPUT},
         )
 
 
@@ -58,15 +61,22 @@ class LoadError(RealtimeError, GraphQLError):
         GraphQLError.__init__(
             self,
             "Internal server error",
-            extensions={"code": "INTERNAL_SERVER_ERROR", "id": id},
+            extensions={"code": ErrorCode.INTERNAL_SERVER_ERROR, "id": id},
         )
 
 
+class UnauthenticatedError(RealtimeError, GraphQLError):
+    """Refuse what only a user who is logged in may have."""
+
+    def __init__(self, reason: str = "Your session is over: log in again.") -> None:
+        GraphQLError.__init__(self, reason, extensions={"code": ErrorCode.UNAUTHENTICATED})
+
+
 class ForbiddenError(RealtimeError, GraphQLError):
-    """Refuse what the viewer may not have, or no longer."""
+    """Refuse what the user who is logged in may not have, or no longer."""
 
     def __init__(self, reason: str) -> None:
-        GraphQLError.__init__(self, reason, extensions={"code": "FORBIDDEN"})
+        GraphQLError.__init__(self, reason, extensions={"code": ErrorCode.FORBIDDEN})
 
 
 class TooManyConnectionsError(RealtimeError, GraphQLError):
@@ -76,7 +86,7 @@ class TooManyConnectionsError(RealtimeError, GraphQLError):
         GraphQLError.__init__(
             self,
             f"There may be {limit} connections at once: close another.",
-            extensions={"code": "TOO_MANY_CONNECTIONS", "limit": limit},
+            extensions={"code": ErrorCode.TOO_MANY_CONNECTIONS, "limit": limit},
         )
 
 
@@ -89,7 +99,7 @@ class RateLimitedError(RealtimeError, GraphQLError):
             self,
             f"There may be {rate:g} operations a second: try again in {self.retry_after} s.",
             extensions={
-                "code": "RATE_LIMITED",
+                "code": ErrorCode.RATE_LIMITED,
                 "limit": rate,
                 "retryAfter": self.retry_after,
             },

@@ -11,6 +11,7 @@ from realtime.conf import Settings
 from realtime.encoding import encoded
 from realtime.outline import Definition, Outline
 from realtime.overlaps import overlaps_of
+from realtime.protocols.error_codes import ErrorCode
 
 MAX_NESTING = 200
 """Selection sets, or values of variables, in each other: graphql-core goes no deeper."""
@@ -57,7 +58,7 @@ class LimitError(GraphQLError):
     def __init__(self, kind: Limit, limit: int, given: str) -> None:
         super().__init__(
             f"The limit of {kind.value[1]} is {limit:,}; this operation has {given}",
-            extensions={"code": kind.name, "limit": limit},
+            extensions={"code": ErrorCode[kind.name], "limit": limit},
         )
 
 

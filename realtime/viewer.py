@@ -12,7 +12,7 @@ from graphql import GraphQLError
 
 from realtime import places, sessions
 from realtime.database import in_database
-from realtime.exceptions import ForbiddenError
+from realtime.exceptions import UnauthenticatedError
 from realtime.places import Place
 from realtime.rates import network_of
 from realtime.sessions import Found
@@ -20,8 +20,6 @@ from realtime.viewers import Viewers
 
 KEY = "viewer"
 """Where the ASGI scope has it; beside it are `user` and `session`, as Channels has them."""
-
-OVER = "Your session is over: log in again."
 
 NOBODY = AnonymousUser()
 """Nobody in particular."""
@@ -203,7 +201,7 @@ class Viewer:
         """
         self._guarded.add(guarded)
         if generation < self._over:
-            guarded.refuse(ForbiddenError(OVER))
+            guarded.refuse(UnauthenticatedError())
         elif generation != self.generation:
             self.doubt()
 
@@ -262,7 +260,7 @@ class Viewer:
         if self._holders:
             Viewers.current().rename(self, before)
         for each in [*self._guarded]:
-            each.refuse(ForbiddenError(OVER))
+            each.refuse(UnauthenticatedError())
         self._end_doubt()
         if self.on_gone is not None:
             self.on_gone()

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from realtime.protocols.close_codes import Close
 from realtime.protocols.driver import Driver, Outgoing, Send, Stream
+from realtime.protocols.error_codes import ErrorCode
 from realtime.protocols.events import Complete, ConnectionInit, Event, Subscribe
 from realtime.protocols.registry import DIALECTS
 from realtime.protocols.stream import RunningOperation
@@ -41,7 +42,14 @@ class GraphQLConnection(Driver):
     of `send` or `close` is raised.
     """
 
-    MASKED = json.dumps([{"message": "Internal server error"}])
+    MASKED = json.dumps(
+        [
+            {
+                "message": "Internal server error",
+                "extensions": {"code": ErrorCode.INTERNAL_SERVER_ERROR},
+            }
+        ]
+    )
 
     def __init__(
         self,
@@ -100,5 +108,5 @@ def _encoded(result: Any) -> str:
 
 async def _unregistered() -> AsyncGenerator[Any, None]:
     """Answer a client that names a document by its hash: none is registered here."""
-    code = {"code": "PERSISTED_QUERY_NOT_FOUND"}
+    code = {"code": ErrorCode.PERSISTED_QUERY_NOT_FOUND}
     yield {"errors": [{"message": "PersistedQueryNotFound", "extensions": code}]}

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from realtime.protocols.error_codes import ErrorCode
+
 
 def too_many(limit: int) -> list[dict[str, Any]]:
     """Return the errors of an operation beyond the limit of its connection."""
     message = f"A connection may have {limit} operations at once"
-    return [{"message": message, "extensions": {"code": "TOO_MANY_OPERATIONS"}}]
+    return [{"message": message, "extensions": {"code": ErrorCode.TOO_MANY_OPERATIONS}}]
 
 
 def document_hash(parameters: Mapping[str, Any]) -> str | None:

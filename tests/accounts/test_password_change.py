@@ -84,7 +84,7 @@ class TestOverWebSocket:
         await one.mutate(CHANGE, {"old": "pass", "new": NEW})
         with pytest.raises(OperationError) as caught:
             await subscription.receive()
-        assert caught.value.codes == ["FORBIDDEN"]
+        assert caught.value.codes == ["UNAUTHENTICATED"]
         assert (await other.closed())[0] == 4403
 
 

@@ -81,7 +81,7 @@ async def test_what_is_published_afterwards_does_not_arrive(
         await shell(environment, f"{user}{end}\n{PUBLISH}")
         came = await inbox.expect("the refusal", 5)
         assert isinstance(came, Errors), came
-        assert [error["extensions"]["code"] for error in came.errors] == ["FORBIDDEN"]
+        assert [error["extensions"]["code"] for error in came.errors] == ["UNAUTHENTICATED"]
         closed = await socket.closed()
         assert (closed.code, closed.reason) == (4403, "Your session is over")
 

@@ -188,7 +188,8 @@ async def connected(*args: Any, **options: Any) -> AsyncIterator[Connection]:
 
 def error(subprotocol: str, id: str = "1") -> list[Any]:
     """Return the frames of a fault that is masked."""
-    errors = [{"message": "Internal server error"}]
+    code = {"code": "INTERNAL_SERVER_ERROR"}
+    errors = [{"message": "Internal server error", "extensions": code}]
     if subprotocol == "graphql-transport-ws":
         return [{"id": id, "type": "error", "payload": errors}]
     return [

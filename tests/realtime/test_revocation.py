@@ -32,7 +32,7 @@ class Reader(Protocol):
     async def receive(self) -> str:
         """Return the next title."""
 
-    async def refused(self) -> None:
+    async def refused(self, code: str = "FORBIDDEN") -> None:
         """Be told that this is over."""
 
 
@@ -45,10 +45,10 @@ class OverWebSocket:
         [value] = (await self.subscription.receive()).values()
         return value
 
-    async def refused(self) -> None:
+    async def refused(self, code: str = "FORBIDDEN") -> None:
         with pytest.raises(OperationError) as caught:
             await self.subscription.receive()
-        assert caught.value.codes == ["FORBIDDEN"]
+        assert caught.value.codes == [code]
 
 
 class OverHTTP:
@@ -60,9 +60,9 @@ class OverHTTP:
             assert "errors" not in chunk
         return chunk.partition('":"')[2].partition('"')[0]
 
-    async def refused(self) -> None:
+    async def refused(self, code: str = "FORBIDDEN") -> None:
         rest = await self.stream.rest()
-        assert '"FORBIDDEN"' in rest
+        assert f'"{code}"' in rest
         assert '"data":{' not in rest
 
 
@@ -153,7 +153,7 @@ async def test_what_is_published_afterwards_does_not_arrive(
     assert await reader.receive() == "Emma"
     await in_database(revoke)(user, library)
     await create("Persuasion")
-    await reader.refused()
+    await reader.refused("UNAUTHENTICATED" if revoke in ENDS else "FORBIDDEN")
 
 
 @pytest.mark.parametrize("revoke", ENDS)
@@ -171,22 +171,23 @@ async def test_what_has_no_rights_of_its_own_ends_with_its_viewer(
         assert await reader.receive() == 1
     await in_database(revoke)(user, library)
     await abroadcast("news", "Nobody may hear this")
-    await reader.refused() if "news" in query else await self_ended(reader)
+    over = "UNAUTHENTICATED"
+    await reader.refused(over) if "news" in query else await self_ended(reader, over)
 
 
-async def self_ended(reader: Any) -> None:
+async def self_ended(reader: Any, code: str) -> None:
     """Be told that it is over, after what came before."""
     if isinstance(reader, OverHTTP):
-        assert '"FORBIDDEN"' in await reader.stream.rest()
+        assert f'"{code}"' in await reader.stream.rest()
     else:
-        await reader.refused()
+        await reader.refused(code)
 
 
 async def test_the_session_expires(subscribe: Subscribe, token: str) -> None:
     soon = timezone.now() + timedelta(seconds=0.5)
     await Session.objects.aupdate(expire_date=soon)
     reader = await subscribe(token)
-    await reader.refused()
+    await reader.refused("UNAUTHENTICATED")
 
 
 async def test_others_go_on(subscribe: Subscribe, user: Any, token: str, library: Library) -> None:

@@ -124,7 +124,7 @@ class TestErrors:
     async def test_an_operation_that_cannot_begin(self, client: GraphQLClient) -> None:
         with pytest.raises(OperationError, match="Cannot query field 'unknown'") as caught:
             await client.subscribe("subscription { unknown }")
-        assert (caught.value.codes, caught.value.data) == ([None], None)
+        assert (caught.value.codes, caught.value.data) == (["GRAPHQL_VALIDATION_FAILED"], None)
 
     async def test_a_stream_that_breaks(self, client: GraphQLClient) -> None:
         subscription = await client.subscribe("subscription { forbidden }")
