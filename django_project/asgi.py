@@ -14,7 +14,6 @@ from channels.security.websocket import WebsocketDenier  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.contrib.staticfiles.storage import staticfiles_storage  # noqa: E402
 from django.urls import re_path  # noqa: E402
-from starlette.middleware.cors import CORSMiddleware  # noqa: E402
 from starlette.types import ASGIApp  # noqa: E402
 
 import accounts.resolvers  # noqa: E402
@@ -26,8 +25,7 @@ from django_project.schema import schema  # noqa: E402
 from realtime.asgi import graphql_app  # noqa: E402
 from realtime.authentication import ViewerMiddleware  # noqa: E402
 from realtime.lifespan import lifespan  # noqa: E402
-from realtime.transports.parameters import PREFLIGHT  # noqa: E402
-from realtime.transports.reservations import HEADER as TOKEN_HEADER  # noqa: E402
+from realtime.transports.origins import Origins  # noqa: E402
 
 logger = logging.getLogger("django_project")
 if settings.CLEW_DEMO:
@@ -44,7 +42,7 @@ if not getattr(staticfiles_storage, "hashed_files", True):
 graphql: ASGIApp = ViewerMiddleware(
     graphql_app(
         schema,
-        allowed_origins=settings.CORS_ALLOWED_ORIGINS,
+        allowed_origins=Origins(settings.CORS_ALLOWED_ORIGINS, setting="CORS_ALLOWED_ORIGINS"),
         costs=accounts.resolvers.costs,
         debug=settings.DEBUG,
         explorer=GraphiQL() if settings.CLEW_GRAPHIQL else ExplorerHttp405(),
@@ -60,22 +58,16 @@ if settings.SECURE_SSL_REDIRECT:
 graphql_route = re_path(r"^graphql/?$", AllowedHosts(graphql))  # type: ignore[arg-type]  # ASGI
 
 application = SecurityHeaders(
-    CORSMiddleware(
-        ProtocolTypeRouter(
-            {
-                "http": URLRouter(
-                    [
-                        graphql_route,
-                        re_path("", django_application),  # type: ignore[arg-type]  # ASGI
-                    ]
-                ),
-                "lifespan": lifespan,
-                "websocket": URLRouter([graphql_route, re_path("", WebsocketDenier.as_asgi())]),
-            }
-        ),
-        allow_origins=settings.CORS_ALLOWED_ORIGINS,
-        allow_credentials=True,
-        allow_methods=["GET", "POST", "PUT", "DELETE"],
-        allow_headers=["authorization", "content-type", *PREFLIGHT, TOKEN_HEADER, "last-event-id"],
+    ProtocolTypeRouter(
+        {
+            "http": URLRouter(
+                [
+                    graphql_route,
+                    re_path("", django_application),  # type: ignore[arg-type]  # ASGI
+                ]
+            ),
+            "lifespan": lifespan,
+            "websocket": URLRouter([graphql_route, re_path("", WebsocketDenier.as_asgi())]),
+        }
     )
 )

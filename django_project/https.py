@@ -25,5 +25,8 @@ class RequireHTTPS:
             if scope["type"] == "websocket":
                 app = WebsocketDenier.as_asgi()
             else:
-                app = RedirectResponse(URL(scope=scope).replace(scheme="https"), 307)
+                url = URL(scope=scope)
+                # Proxies may name the default port, which is another one over HTTPS.
+                port = {} if url.port != 80 else {"port": None}
+                app = RedirectResponse(url.replace(scheme="https", **port), 307)
         await app(scope, receive, send)

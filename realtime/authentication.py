@@ -14,17 +14,17 @@ from realtime import sessions
 from realtime.database import is_outage
 from realtime.exceptions import TooManyConnectionsError
 from realtime.protocols.close_codes import CloseCode
+from realtime.protocols.error_codes import ErrorCode
+from realtime.sessions import LOG_IN_AGAIN
+from realtime.transports.http import HTTPHandler
 from realtime.transports.refusal import RefusedError
 from realtime.viewer import Viewer
 
 UNKNOWN = RefusedError(
-    401,
-    "The token in Authorization is none, or no longer: log in again.",
-    {"WWW-Authenticate": "Bearer"},
-    code="UNAUTHENTICATED",
+    401, LOG_IN_AGAIN, {"WWW-Authenticate": "Bearer"}, code=ErrorCode.UNAUTHENTICATED
 )
 
-UNAVAILABLE = RefusedError(503, "Try again later", {"Retry-After": "1"}, code="UNAVAILABLE")
+UNAVAILABLE = RefusedError(503, "Try again later", {"Retry-After": "1"}, code=ErrorCode.UNAVAILABLE)
 
 logger = logging.getLogger("realtime.authentication")
 
@@ -57,7 +57,7 @@ class ViewerMiddleware:
                 refusal = UNKNOWN
         except DatabaseError as error:
             refusal = _unless_it_is_away(error)
-        await (refusal.response() if refusal else self._app)(scope, receive, send)
+        await self._continue(refusal, scope, receive, send)
 
     async def _serve_by_cookie(self, scope: Scope, receive: Receive, send: Send) -> None:
         viewer = Viewer(scope, answers_with_cookie=True)
@@ -67,7 +67,20 @@ class ViewerMiddleware:
                 await viewer.identify_by_session()
             except DatabaseError as error:
                 refusal = _unless_it_is_away(error)
-        await (refusal.response() if refusal else self._app)(scope, receive, send)
+        await self._continue(refusal, scope, receive, send)
+
+    async def _continue(
+        self, refusal: RefusedError | None, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Have the application serve a request, or refuse it, readable for the same pages."""
+        if refusal is None:
+            await self._app(scope, receive, send)
+            return
+        response: ASGIApp = refusal.response(Headers(scope=scope).get("accept"))
+        handler = getattr(self._app, "http_handler", None)
+        if isinstance(handler, HTTPHandler):
+            response = handler.readable(response)
+        await response(scope, receive, send)
 
     async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         viewer = _anonymous(scope)

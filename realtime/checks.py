@@ -6,6 +6,8 @@ from typing import Any
 
 from channels.layers import channel_layers
 from django.apps import AppConfig, apps
+from django.conf import settings
+from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 from django.db import connections, router
 
@@ -39,6 +41,21 @@ def check_settings(**_: Any) -> list[CheckMessage]:
             Error(f"The log needs {' or '.join(VENDORS)}, not {vendor}.", id="realtime.E003")
         )
     return messages
+
+
+@register("realtime")
+def check_sessions(**_: Any) -> list[CheckMessage]:
+    """Check that sessions can be ended."""
+    if settings.SESSION_ENGINE != "django.contrib.sessions.backends.signed_cookies":
+        return []
+    return [
+        checks.Warning(
+            "Sessions in signed cookies cannot be ended by the server: after a logout the token, "
+            "and what is open under it, stay valid until SESSION_COOKIE_AGE.",
+            hint="Use another SESSION_ENGINE, as django.contrib.sessions.backends.cached_db.",
+            id="realtime.W001",
+        )
+    ]
 
 
 @register("realtime")

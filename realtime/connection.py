@@ -37,7 +37,7 @@ from realtime.protocols.events import (
 from realtime.protocols.server import ServerProtocol
 from realtime.rates import count_operation, in_turn
 from realtime.rounds import Rounds
-from realtime.sessions import token_in
+from realtime.sessions import LOG_IN_AGAIN, token_in
 from realtime.stream import Stream
 from realtime.viewer import viewer_of
 
@@ -266,7 +266,7 @@ class Connection:
         token = token_in(payload)
         try:
             if token is not None and not await self._viewer.identify(token):
-                return "Forbidden"
+                return LOG_IN_AGAIN
             self._viewer.let_in()
         except TooManyConnectionsError as error:
             return error.message

@@ -24,7 +24,7 @@ class CodedExecutor(Executor[Any]):
         """Return an executor, or why there is none."""
         executor = super().build(schema, document, *args, **options)
         if isinstance(executor, list):
-            # graphql-core's `execute` gives the name as the sixth argument, `_subscribe` by keyword.
+            # `execute` gives the name as the sixth argument, `_subscribe` by keyword.
             name = args[3] if len(args) > 3 else options.get("operation_name")
             is_found = get_operation_ast(document, name) is not None
             give_code(

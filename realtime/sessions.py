@@ -13,6 +13,20 @@ from django.http import HttpRequest
 
 from realtime.publishing import publishing
 
+LOG_IN_AGAIN = "Invalid or expired token: log in again."
+"""What a client is told of a token that stands for nobody."""
+
+KEYED_ENGINES = frozenset(
+    f"django.contrib.sessions.backends.{name}" for name in ("cache", "cached_db", "db", "file")
+)
+"""Engines of Django whose keys are letters and digits."""
+
+TOKEN_NAMES = ("token", "authtoken", "accesstoken")
+"""Keys, in lower case, that bear a token in a payload of `connection_init`."""
+
+NESTED_NAMES = ("headers", "connectionparams")
+"""Keys of objects in it where a token is looked for, too."""
+
 
 class Found(NamedTuple):
     """A session with the user that it stands for."""
@@ -24,8 +38,14 @@ class Found(NamedTuple):
 
 
 def is_key(text: object) -> bool:
-    """Tell whether a text could be the key of a session."""
-    return isinstance(text, str) and re.fullmatch(r"[A-Za-z0-9]{8,64}", text) is not None
+    """Tell whether a text could be the key of a session.
+
+    With signed cookies the session itself is the key; of other engines nothing is known
+    but that a cookie can bear it.
+    """
+    is_keyed = settings.SESSION_ENGINE in KEYED_ENGINES
+    pattern = "[A-Za-z0-9]{8,64}" if is_keyed else "[!-~]{8,4096}"
+    return isinstance(text, str) and re.fullmatch(pattern, text) is not None
 
 
 def bearer(text: object) -> str | None:
@@ -37,13 +57,32 @@ def bearer(text: object) -> str | None:
 
 
 def token_in(payload: object) -> object | None:
-    """Return the token in a payload of `connection_init`, None without one."""
+    """Return the token in a payload of `connection_init`, None without one.
+
+    That is `authorization` with "Bearer …", or one of TOKEN_NAMES, in the payload or in an
+    object of NESTED_NAMES in it, whatever the case of the letters.
+    """
+    return _token_in(payload, depth=2)
+
+
+def _token_in(payload: object, *, depth: int) -> object | None:
     if not isinstance(payload, Mapping):
         return None
-    for name in ("authorization", "Authorization"):
-        if (given := payload.get(name)) is not None:
-            return bearer(given) or ""
-    return payload.get("token")
+    given = {
+        name.lower(): value
+        for name, value in payload.items()
+        if isinstance(name, str) and value is not None
+    }
+    if "authorization" in given:
+        return bearer(given["authorization"]) or ""
+    for name in TOKEN_NAMES:
+        if name in given:
+            return bearer(given[name]) or given[name]
+    for name in NESTED_NAMES if depth else ():
+        token = _token_in(given.get(name), depth=depth - 1)
+        if token is not None:
+            return token
+    return None
 
 
 def opened(key: str | None = None) -> Any:
@@ -67,7 +106,11 @@ def find(key: str) -> Found | None:
 def user_of(session: Any) -> Any:
     """Return the user of a session, with the permissions of staff."""
     user = get_user(_Request(session))
-    if user.is_authenticated and getattr(user, "is_staff", False):
+    if (
+        user.is_authenticated
+        and getattr(user, "is_staff", False)
+        and hasattr(user, "get_all_permissions")
+    ):
         user.get_all_permissions()
     return user
 
@@ -77,7 +120,7 @@ def begin(session: Any, user: Any, *, address: str) -> Found:
     with publishing():  # who is told of the old one's end finds the new one
         if SESSION_KEY in session:  # Django would keep the key where it is the same user's
             session.cycle_key()
-        login(_Request(session, address=address), user, getattr(user, "backend", BACKEND))
+        login(_Request(session, address=address), user, _backend_of(user))
         session.save()
     return Found(user_of(session), session, _expiry(session))
 
@@ -97,6 +140,17 @@ def end(session: Any, user: Any, *, address: str) -> None:
 
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+def _backend_of(user: Any) -> str | None:
+    """Return the backend that a session names; None where Django is to say which.
+
+    A session that names one that is not among AUTHENTICATION_BACKENDS is nobody's.
+    """
+    backend: str | None = getattr(user, "backend", None)
+    if backend is None and BACKEND in settings.AUTHENTICATION_BACKENDS:
+        return BACKEND
+    return backend
 
 
 class _Request(HttpRequest):

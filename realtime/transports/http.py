@@ -4,7 +4,7 @@ Source: the GraphQL-over-HTTP draft, and the audits of the graphql-http library.
 """
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from ariadne.asgi.handlers import GraphQLHTTPHandler
 from ariadne.subscription_handlers import SubscriptionHandler
@@ -12,7 +12,7 @@ from ariadne.types import Extensions, Middlewares
 from graphql import MiddlewareManager, OperationType
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from realtime.encoding import encoded
 from realtime.exceptions import RateLimitedError
@@ -20,11 +20,13 @@ from realtime.execution import is_request_error, operation_type, resolved
 from realtime.rates import asker_in, count_operation
 from realtime.transports import parameters, reservations
 from realtime.transports.multipart import MultipartSubscriptions
-from realtime.transports.negotiation import EVENT_STREAM, HTML, JSON, RESPONSE, preferred
+from realtime.transports.negotiation import EVENT_STREAM, HTML, JSON, RESPONSE, VARY, preferred
+from realtime.transports.origins import CrossOrigin, Origins
 from realtime.transports.refusal import RefusedError
 from realtime.transports.reservations import Reservations
 from realtime.transports.scope import explaining
 from realtime.transports.sse import ServerSentEvents
+from realtime.transports.status_codes import StatusCodes, status_of
 from realtime.transports.streaming import StreamHandler
 
 ALLOWED = "GET, POST, PUT, DELETE, OPTIONS"
@@ -35,7 +37,11 @@ class HTTPHandler(GraphQLHTTPHandler):
 
     Streams are server-sent events, with one connection an operation or one for all,
     and Apollo's multipart subscriptions. PUT and DELETE belong to the one for all.
-    Pages of `allowed_origins` may GET with the user's cookies.
+    Pages of `allowed_origins` may ask with the user's cookies, and read the answers: they
+    get CORS headers.
+
+    `status_codes` are those that the audits of graphql-http want, or those of the draft of
+    August 2026: docs/errors.md.
     """
 
     def __init__(
@@ -45,8 +51,13 @@ class HTTPHandler(GraphQLHTTPHandler):
         middleware_manager_class: type[MiddlewareManager] | None = None,
         subscription_handlers: Sequence[SubscriptionHandler] | None = None,
         *,
-        allowed_origins: Collection[str] = (),
+        allowed_origins: Collection[str] | Origins = (),
+        status_codes: StatusCodes = "audits",
     ) -> None:
+        if status_codes not in get_args(StatusCodes):
+            raise ValueError(
+                f"status_codes is one of {get_args(StatusCodes)}, not {status_codes!r}"
+            )
         if subscription_handlers is None:
             subscription_handlers = [ServerSentEvents(), MultipartSubscriptions()]
         super().__init__(
@@ -55,18 +66,30 @@ class HTTPHandler(GraphQLHTTPHandler):
         for handler in self.subscription_handlers:
             if isinstance(handler, StreamHandler):
                 handler.http_handler = self
-        self._allowed_origins = frozenset(allowed_origins)
+        self._origins = Origins.of(allowed_origins)
+        self._cross_origin = self.readable(super().handle)
+        self._status_codes: StatusCodes = status_codes
         self._reservations = Reservations()
         self._streams_events = any(
             isinstance(handler, ServerSentEvents) for handler in self.subscription_handlers
         )
 
+    def readable(self, app: ASGIApp) -> ASGIApp:
+        """Return an application whose answers pages of allowed origins may read."""
+        return CrossOrigin(app, self._origins)
+
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; the entry point that Ariadne calls."""
-        await super().handle(explaining(scope), receive, send)
+        """Serve one request, with the CORS headers of its answer; Ariadne calls it."""
+        await self._cross_origin(explaining(scope), receive, send)
 
     async def handle_request(self, request: Request) -> Response:
-        """Answer one request; Ariadne calls it."""
+        """Answer one request."""
+        response = await self._answer(request)
+        if response.headers.get("vary") != VARY["Vary"]:
+            response.headers.add_vary_header(VARY["Vary"])
+        return response
+
+    async def _answer(self, request: Request) -> Response:
         if request.method == "OPTIONS":
             return Response(headers={"Allow": ALLOWED})
         accept = request.headers.get("accept")
@@ -75,7 +98,7 @@ class HTTPHandler(GraphQLHTTPHandler):
             return await self.render_explorer(request, self.explorer)
         media_type = preferred(accept, (JSON, RESPONSE))
         try:
-            parameters.refuse_foreign(request, self._allowed_origins)
+            parameters.refuse_foreign(request, self._origins)
             match request.method:
                 case "PUT" if self._streams_events:
                     return self._reservations.reserve(asker_in(request.scope))
@@ -88,7 +111,7 @@ class HTTPHandler(GraphQLHTTPHandler):
             allowed = ALLOWED if self._streams_events else "GET, POST, OPTIONS"
             raise RefusedError(405, f"{request.method} is not allowed", {"Allow": allowed})
         except RefusedError as error:
-            return error.response(media_type or JSON)
+            return error.response(accept, by_draft=self._status_codes != "audits")
 
     async def extract_data_from_request(self, request: Request) -> dict[str, Any]:
         """Return the parameters of the operation. Raises RefusedError."""
@@ -107,7 +130,7 @@ class HTTPHandler(GraphQLHTTPHandler):
 
     async def _serve(self, request: Request, media_type: str | None) -> Response:
         if request.method == "GET":
-            parameters.refuse_forgery(request, self._allowed_origins)
+            parameters.refuse_forgery(request, self._origins)
         data = await self.extract_data_from_request(request)
         for handler in self.subscription_handlers:
             if handler.supports(request, data):
@@ -119,12 +142,16 @@ class HTTPHandler(GraphQLHTTPHandler):
         if media_type is None:
             raise RefusedError(406, f"Accept {RESPONSE}, {JSON} or {EVENT_STREAM}")
         _, result = await self.execute_graphql_query(request, data)
-        # Clients of the older media type take any other status for a fault of the transport.
-        status = 200
-        if is_request_error(result):
+        if is_failed := is_request_error(result):
             result.pop("data", None)
-            status = 200 if media_type == JSON else 400
-        return Response(encoded(result), status, media_type=media_type)
+        status = status_of(
+            result,
+            media_type=media_type,
+            method=request.method,
+            status_codes=self._status_codes,
+            is_request_error=is_failed,
+        )
+        return Response(encoded(result), status, VARY, media_type)
 
     async def _stream(
         self, handler: SubscriptionHandler, request: Request, data: dict[str, Any]
@@ -150,7 +177,7 @@ class HTTPHandler(GraphQLHTTPHandler):
             return self._reservations.open(request)
         if request.method == "GET" and reservations.HEADER not in request.headers:
             # Whoever made the token would get, on the stream, what the cookies' owner may see.
-            parameters.refuse_forgery(request, self._allowed_origins)
+            parameters.refuse_forgery(request, self._origins)
         return await self._reservations.operate(
             self, request, await self.extract_data_from_request(request)
         )

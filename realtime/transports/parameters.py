@@ -1,7 +1,6 @@
 """The parameters of an operation, read from a request."""
 
 import re
-from collections.abc import Collection
 from typing import Any
 
 import orjson
@@ -9,8 +8,10 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from realtime.conf import get_settings
+from realtime.protocols.error_codes import ErrorCode
 from realtime.protocols.operation import document_hash, fault_of_parameters, without_empty_name
 from realtime.transports.negotiation import JSON
+from realtime.transports.origins import Origins, normalized, own_origin
 from realtime.transports.refusal import RefusedError
 
 PREFLIGHT = ("apollo-require-preflight", "x-apollo-operation-name", "graphql-preflight")
@@ -25,19 +26,24 @@ async def read(request: Request) -> Any:
 def checked(data: Any) -> dict[str, Any]:
     """Return the parameters of an operation. Raises RefusedError."""
     if isinstance(data, list):
-        raise RefusedError(400, "Batches are not supported: send one operation a request")
+        raise _malformed("Batches are not supported: send one operation a request")
     if not isinstance(data, dict):
-        raise RefusedError(400, "The body must be a JSON object")
+        raise _malformed("The body must be a JSON object")
     query = data.get("query")
     if not (isinstance(query, str) and query) and document_hash(data) is None:
-        raise RefusedError(400, "The parameter query must be a non-empty string")
+        raise _malformed("The parameter query must be a non-empty string")
     if fault := fault_of_parameters(data):
         name, expected = fault
-        raise RefusedError(400, f"The parameter {name} must be {expected}")
+        raise _malformed(f"The parameter {name} must be {expected}")
     return dict(without_empty_name(data))
 
 
-def refuse_forgery(request: Request, allowed_origins: Collection[str]) -> None:
+def _malformed(reason: str) -> RefusedError:
+    """Return the refusal of JSON that is not the parameters of an operation."""
+    return RefusedError(400, reason, draft_status=422)
+
+
+def refuse_forgery(request: Request, origins: Origins) -> None:
     """Refuse a GET that any page could have a browser send, with the user's cookies.
 
     Not one that bears a header of PREFLIGHT, nor one of which the browser itself says
@@ -47,31 +53,31 @@ def refuse_forgery(request: Request, allowed_origins: Collection[str]) -> None:
     if not _is_ambient(headers) or any(headers.get(name) for name in PREFLIGHT):
         return
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
-    if site == "same-origin" or (origin is not None and origin in allowed_origins):
+    if site == "same-origin" or (origin is not None and origins.allows(origin)):
         return
     # Over plain HTTP browsers tell the first only to this machine. No page can feign the last.
-    referrer = headers.get("referer", "")
-    if site is None and origin is None and referrer.startswith(f"{_own_origin(request)}/"):
+    if site is None and origin is None and _comes_from_own_page(request):
         return
     raise RefusedError(403, f"A GET with cookies needs one of the headers {', '.join(PREFLIGHT)}")
 
 
-def refuse_foreign(request: Request, allowed_origins: Collection[str]) -> None:
+def refuse_foreign(request: Request, origins: Origins) -> None:
     """Refuse what a page of another origin sends with the user's cookies. Raises RefusedError.
 
     The browser has asked before whether it may; a page that it takes for none is foreign, too.
     """
     headers = request.headers
     origin = headers.get("origin")
-    if origin is None or origin in allowed_origins or not _is_ambient(headers):
+    if origin is None or not _is_ambient(headers) or origins.admits(origin, request.scope):
         return
-    if origin == _own_origin(request):
-        return
-    raise RefusedError(403, "Pages of this origin may not ask with cookies", code="FORBIDDEN")
+    raise RefusedError(403, "Origin not allowed.", code=ErrorCode.ORIGIN_NOT_ALLOWED)
 
 
-def _own_origin(request: Request) -> str:
-    return f"{request.scope.get('scheme', 'http')}://{request.headers.get('host', '')}"
+def _comes_from_own_page(request: Request) -> bool:
+    scheme, slashes, rest = request.headers.get("referer", "").partition("://")
+    host, slash, _ = rest.partition("/")
+    origin = normalized(f"{scheme}{slashes}{host}")
+    return bool(slash) and origin is not None and origin == own_origin(request.scope)
 
 
 def _is_ambient(headers: Headers) -> bool:

@@ -6,11 +6,15 @@ import orjson
 from graphql import GraphQLError
 from starlette.responses import Response
 
-from realtime.transports.negotiation import JSON
+from realtime.protocols.error_codes import ErrorCode
+from realtime.transports.negotiation import JSON, RESPONSE, VARY, preferred
 
 
 class RefusedError(Exception):
-    """The request does not come to the execution of an operation."""
+    """The request does not come to the execution of an operation.
+
+    `draft_status` is the status by the draft of GraphQL over HTTP, where it differs.
+    """
 
     def __init__(
         self,
@@ -18,14 +22,14 @@ class RefusedError(Exception):
         message: str,
         headers: dict[str, str] | None = None,
         *,
-        code: str | None = None,
+        code: ErrorCode = ErrorCode.BAD_REQUEST,
+        draft_status: int | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.headers = headers
-        self.error: dict[str, Any] = {"message": message}
-        if code is not None:
-            self.error["extensions"] = {"code": code}
+        self.draft_status = draft_status or status
+        self.headers = {**(headers or {}), **VARY}
+        self.error: dict[str, Any] = {"message": message, "extensions": {"code": code}}
 
     @classmethod
     def because(
@@ -36,7 +40,12 @@ class RefusedError(Exception):
         refused.error["extensions"] = error.extensions
         return refused
 
-    def response(self, media_type: str = JSON) -> Response:
-        """Return the answer, with an `errors` array that says why."""
+    def response(self, accept: str | None, *, by_draft: bool = False) -> Response:
+        """Return the answer, with an `errors` array that says why.
+
+        It is of the media type that a client prefers by its header Accept.
+        """
+        media_type = preferred(accept, (JSON, RESPONSE)) or JSON
+        status = self.draft_status if by_draft and media_type == RESPONSE else self.status
         body = orjson.dumps({"errors": [self.error]})
-        return Response(body, self.status, self.headers, media_type)
+        return Response(body, status, self.headers, media_type)

@@ -19,6 +19,7 @@ from realtime import tasks
 from realtime.conf import get_settings
 from realtime.errors import RequestError
 from realtime.open_operations import OpenOperations
+from realtime.protocols.error_codes import ErrorCode
 from realtime.protocols.operation import too_many
 from realtime.transports.refusal import RefusedError
 from realtime.transports.sse import COMMENT, event_stream, events
@@ -64,7 +65,10 @@ class Reservations:
         """Answer a PUT: the body is the token. Raises RefusedError."""
         unopened = [stream.asker for stream in self._streams.values() if not stream.is_open]
         if len(unopened) >= MAX_UNOPENED or unopened.count(asker) >= MAX_UNOPENED_OF_ONE:
-            raise RefusedError(503, "Too many streams are reserved", {"Retry-After": "10"})
+            later = {"Retry-After": "10"}
+            raise RefusedError(
+                503, "Too many streams are reserved", later, code=ErrorCode.UNAVAILABLE
+            )
         token = token_urlsafe(32)
         self._streams[token] = EventStream(self, token, asker)
         return PlainTextResponse(token, 201)

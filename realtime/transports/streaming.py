@@ -11,6 +11,7 @@ from ariadne.asgi.handlers import GraphQLHTTPHandler
 from ariadne.asgi.handlers.base import GraphQLHttpHandlerBase
 from ariadne.subscription_handlers import SubscriptionHandler
 from graphql import OperationType
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -21,6 +22,7 @@ from realtime.encoding import encoded_text
 from realtime.errors import RequestError, fault, reported
 from realtime.exceptions import TooManyConnectionsError
 from realtime.execution import Results, begin, operation_type, single
+from realtime.protocols.error_codes import ErrorCode
 from realtime.stream import Stream
 from realtime.transports.refusal import RefusedError
 from realtime.viewer import KEY as VIEWER
@@ -156,7 +158,7 @@ class StreamedResponse(Response):
                 await self._serve(scope, receive, send)
         except TooManyConnectionsError as error:
             refused = RefusedError.because(429, error, {"Retry-After": "10"})
-            await refused.response()(scope, receive, send)
+            await _refuse(refused, scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         streaming = asyncio.create_task(self._stream(send), name="stream")
@@ -176,7 +178,7 @@ class StreamedResponse(Response):
             try:
                 streaming.result()
             except RefusedError as error:
-                await error.response()(scope, receive, send)
+                await _refuse(error, scope, receive, send)
             except (OSError, TimeoutError):
                 pass  # the client has gone, or does not read
 
@@ -214,11 +216,17 @@ class StreamedResponse(Response):
     async def _break_off(self, scope: Scope, receive: Receive, send: Send) -> None:
         """End a stream that has not ended by itself; its client is to ask again."""
         if not self._started:
-            await Response(status_code=503)(scope, receive, send)
+            later = {"Retry-After": "1"}
+            refused = RefusedError(503, "Try again later", later, code=ErrorCode.UNAVAILABLE)
+            await _refuse(refused, scope, receive, send)
             return
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(tasks.PATIENCE):
                 await send({"type": "http.response.body", "body": b""})
+
+
+async def _refuse(refused: RefusedError, scope: Scope, receive: Receive, send: Send) -> None:
+    await refused.response(Headers(scope=scope).get("accept"))(scope, receive, send)
 
 
 async def _left(receive: Receive) -> None:

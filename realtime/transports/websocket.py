@@ -13,6 +13,7 @@ from realtime.connection import Connection
 from realtime.outbox import closes
 from realtime.protocols.close_codes import CloseCode
 from realtime.protocols.registry import negotiate
+from realtime.transports.origins import Origins
 from realtime.transports.scope import explaining
 
 
@@ -39,7 +40,7 @@ class WebSocketHandler(GraphQLWebsocketHandlerBase):
     def __init__(
         self,
         *,
-        allowed_origins: Collection[str] = (),
+        allowed_origins: Collection[str] | Origins = (),
         on_connect: OnConnect | None = None,
         on_operation: OnOperation | None = None,
         on_complete: OnComplete | None = None,
@@ -47,7 +48,7 @@ class WebSocketHandler(GraphQLWebsocketHandlerBase):
         strict_ordering: bool = False,
     ) -> None:
         super().__init__(on_connect, on_disconnect, on_operation, on_complete)
-        self._allowed_origins = frozenset(allowed_origins)
+        self._origins = Origins.of(allowed_origins)
         self._strict_ordering = strict_ordering
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,6 +83,7 @@ class WebSocketHandler(GraphQLWebsocketHandlerBase):
         origin = websocket.headers.get("origin")
         if origin is None:  # not a browser: nobody's cookies are misused, unless it has some
             return "cookie" not in websocket.headers
-        scheme = "https" if websocket.scope.get("scheme") == "wss" else "http"
-        own = f"{scheme}://{websocket.headers.get('host', '')}"
-        return origin == own or origin in self._allowed_origins
+        if self._origins.admits(origin, websocket.scope):
+            return True
+        self._origins.report(origin)
+        return False

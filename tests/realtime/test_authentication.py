@@ -262,7 +262,6 @@ class TestOrigins:
         "https://app.example.org:444",
         "https://app.example.org.evil.example",
         "https://evil.example?https://app.example.org",
-        "HTTPS://APP.EXAMPLE.ORG",
     )
 
     @pytest.mark.parametrize("origin", FOREIGN)
