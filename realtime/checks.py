@@ -6,7 +6,7 @@ from typing import Any
 
 from channels.layers import channel_layers
 from django.apps import AppConfig, apps
-from django.conf import settings
+from django.contrib.sessions.backends.signed_cookies import SessionStore as SignedCookies
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 from django.db import connections, router
@@ -14,6 +14,7 @@ from django.db import connections, router
 from realtime.conf import configured, contradictions, unknown_keys, wrong_values
 from realtime.models import Event
 from realtime.published import Published, PublishedQuerySet
+from realtime.sessions import opened
 
 VENDORS = ("postgresql", "sqlite")
 
@@ -46,7 +47,7 @@ def check_settings(**_: Any) -> list[CheckMessage]:
 @register("realtime")
 def check_sessions(**_: Any) -> list[CheckMessage]:
     """Check that sessions can be ended."""
-    if settings.SESSION_ENGINE != "django.contrib.sessions.backends.signed_cookies":
+    if not isinstance(opened(), SignedCookies):
         return []
     return [
         checks.Warning(

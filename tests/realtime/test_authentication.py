@@ -1,14 +1,17 @@
 """Who is asking, by which credentials, over every transport."""
 
+import json
 import re
 from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from ariadne import QueryType, SubscriptionType, make_executable_schema
 from channels.testing import WebsocketCommunicator
+from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.test import Client
@@ -104,7 +107,10 @@ async def whom(application: Any, transport: str, **credentials: str) -> str | No
     """Return who one is over a transport, with a `token` or a `cookie`. Raises RefusedError."""
     headers: dict[str, str] = {}
     if cookie := credentials.get("cookie"):
-        headers |= {"cookie": f"sessionid={cookie}", "origin": "http://testserver"}
+        headers |= {
+            "cookie": f"{django_settings.SESSION_COOKIE_NAME}={cookie}",
+            "origin": "http://testserver",
+        }
     if transport in {"handshake", *(dialect.SUBPROTOCOL for dialect in DIALECTS)}:
         return await over_websocket(application, transport, headers, credentials.get("token"))
     if token := credentials.get("token"):
@@ -230,13 +236,119 @@ async def test_what_is_no_token_in_an_init_is_refused(
     assert caught.value.code == 4403
 
 
-@pytest.mark.parametrize("name", ["authorization", "Authorization", "token"])
-async def test_each_spelling_of_an_init(
-    name: str, application: Any, token: str, subprotocol: str
+def nested(depth: int) -> dict[str, Any]:
+    """Return a payload with a token far below where tokens are looked for."""
+    payload: dict[str, Any] = {"token": "a" * 32}
+    for _ in range(depth):
+        payload = {"connectionParams": payload}
+    return payload
+
+
+def bearing(token: str) -> list[dict[str, Any]]:
+    """Return the payloads in which clients send a token."""
+    bearer = f"Bearer {token}"
+    return [
+        {"authorization": bearer},
+        {"Authorization": bearer},
+        {"AUTHORIZATION": f"bearer {token}"},
+        {"token": token},
+        {"authToken": token},
+        {"authToken": bearer},
+        {"accessToken": token},
+        {"headers": {"Authorization": bearer}},
+        {"connectionParams": {"token": token}},
+        {"connectionParams": {"Authorization": bearer}},
+        {"connectionParams": {"headers": {"authorization": bearer}}},
+        {"token": None, "headers": {"Authorization": bearer}},
+    ]
+
+
+@pytest.mark.parametrize("payload", bearing("TOKEN"), ids=str)
+async def test_a_token_is_read_wherever_clients_put_it(
+    payload: dict[str, Any], application: Any, token: str, subprotocol: str
 ) -> None:
-    payload = {name: token if name == "token" else f"Bearer {token}"}
+    payload = json.loads(json.dumps(payload).replace("TOKEN", token))
     async with GraphQLClient(application, subprotocol=subprotocol, payload=payload) as client:
         assert await client.query(ME) == {"me": "one"}
+
+
+@pytest.mark.parametrize("payload", bearing("a" * 32), ids=str)
+@pytest.mark.usefixtures("transactional_db")
+async def test_an_invalid_token_is_refused_wherever_it_is(
+    payload: dict[str, Any], application: Any, subprotocol: str
+) -> None:
+    """Nobody who meant to log in is taken for an anonymous client."""
+    with pytest.raises(ConnectionClosedError) as caught:
+        async with GraphQLClient(application, subprotocol=subprotocol, payload=payload):
+            pass
+    assert (caught.value.code, caught.value.reason) == (
+        4403,
+        "Invalid or expired token: log in again.",
+    )
+
+
+@pytest.mark.usefixtures("transactional_db")
+async def test_a_payload_that_is_nested_deeply_does_no_harm(
+    application: Any, subprotocol: str
+) -> None:
+    payload = nested(500)
+    async with GraphQLClient(application, subprotocol=subprotocol, payload=payload) as client:
+        assert await client.query(ME) == {"me": None}
+
+
+@pytest.mark.parametrize(
+    "engine", ["cache", "cached_db", "db", "file", "signed_cookies", "tests.realtime.engine"]
+)
+class TestEngines:
+    """Whatever engine keeps the sessions."""
+
+    @pytest.fixture(params=["post", "handshake", MODERN])
+    def transport(self, request: pytest.FixtureRequest) -> str:
+        name: str = request.param
+        return name
+
+    @pytest.fixture(autouse=True)
+    def _engine(self, engine: str, settings: Any, tmp_path: Path) -> None:
+        settings.SESSION_FILE_PATH = str(tmp_path)
+        settings.SESSION_COOKIE_NAME = "login"
+        settings.SESSION_ENGINE = (
+            engine if "." in engine else f"django.contrib.sessions.backends.{engine}"
+        )
+
+    @pytest.fixture
+    def token(self, _engine: None, user: Any) -> str:
+        return str(sessions.begin(sessions.opened(), user, address="").session.session_key)
+
+    async def test_a_token_is_its_user(self, application: Any, token: str, transport: str) -> None:
+        assert await whom(application, transport, token=token) == "one"
+
+    async def test_a_cookie_is_its_user(self, application: Any, token: str, transport: str) -> None:
+        assert await whom(application, transport, cookie=token) == "one"
+
+    async def test_a_cookie_that_django_has_set_is_its_user(
+        self, application: Any, user: Any, transport: str, settings: Any
+    ) -> None:
+        def logged_in() -> str:
+            client = Client()
+            client.force_login(user)
+            return client.cookies[settings.SESSION_COOKIE_NAME].value
+
+        cookie = await in_database(logged_in)()
+        assert await whom(application, transport, cookie=cookie) == "one"
+
+    @pytest.mark.parametrize("spoil", [deactivate, change_password, delete])
+    async def test_a_session_that_is_over_is_refused(
+        self, spoil: Callable[[Any], None], application: Any, user: Any, token: str, transport: str
+    ) -> None:
+        await in_database(spoil)(user)
+        with pytest.raises(RefusedError):
+            await whom(application, transport, token=token)
+
+    async def test_a_forged_session_is_refused(
+        self, application: Any, token: str, transport: str
+    ) -> None:
+        with pytest.raises(RefusedError):
+            await whom(application, transport, token=token[:-1] + "~")
 
 
 async def test_a_token_goes_before_a_cookie(application: Any, transport: str, token: str) -> None:

@@ -13,7 +13,7 @@ from django.db import models
 from django.test.utils import isolate_apps
 
 from realtime.asgi import graphql_app
-from realtime.checks import check_published_models, check_settings
+from realtime.checks import check_published_models, check_sessions, check_settings
 from realtime.conf import Settings, get_settings
 from realtime.published import Published
 
@@ -131,6 +131,12 @@ def test_a_layer_that_is_not_configured_is_named(settings: Any) -> None:
 def test_a_buffer_that_one_batch_overflows_is_named(settings: Any) -> None:
     settings.REALTIME = {"BUFFER_SIZE": 10, "READ_BATCH": 11}
     assert ids(check_settings()) == ["realtime.E005"]
+
+
+def test_sessions_that_cannot_be_ended_are_named(settings: Any) -> None:
+    assert check_sessions() == []
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+    assert ids(check_sessions()) == ["realtime.W001"]
 
 
 def test_a_model_of_another_database_is_named(settings: Any) -> None:
