@@ -31,6 +31,9 @@ from realtime.transports.streaming import StreamHandler
 
 ALLOWED = "GET, POST, PUT, DELETE, OPTIONS"
 
+RAW_VARY = (b"vary", VARY["Vary"].encode())
+"""The header as it is in an answer."""
+
 
 class HTTPHandler(GraphQLHTTPHandler):
     """Serves operations by GET and POST, as JSON or as a stream, and the explorer to browsers.
@@ -80,13 +83,17 @@ class HTTPHandler(GraphQLHTTPHandler):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, with the CORS headers of its answer; Ariadne calls it."""
-        await self._cross_origin(explaining(scope), receive, send)
+        scope = explaining(scope)
+        for name, _ in scope["headers"]:  # quicker than Starlette's Headers, for each request
+            if name == b"origin":
+                await self._cross_origin(scope, receive, send)
+                return
+        await super().handle(scope, receive, send)
 
     async def handle_request(self, request: Request) -> Response:
         """Answer one request."""
         response = await self._answer(request)
-        if response.headers.get("vary") != VARY["Vary"]:
-            response.headers.add_vary_header(VARY["Vary"])
+        _vary(response)
         return response
 
     async def _answer(self, request: Request) -> Response:
@@ -151,7 +158,7 @@ class HTTPHandler(GraphQLHTTPHandler):
             status_codes=self._status_codes,
             is_request_error=is_failed,
         )
-        return Response(encoded(result), status, VARY, media_type)
+        return Response(encoded(result), status, media_type=media_type)
 
     async def _stream(
         self, handler: SubscriptionHandler, request: Request, data: dict[str, Any]
@@ -181,3 +188,15 @@ class HTTPHandler(GraphQLHTTPHandler):
         return await self._reservations.operate(
             self, request, await self.extract_data_from_request(request)
         )
+
+
+def _vary(response: Response) -> None:
+    """Say what an answer depends on, beside what it says so itself."""
+    headers = response.raw_headers
+    if RAW_VARY in headers:
+        return
+    for name, _ in headers:
+        if name == b"vary":
+            response.headers.add_vary_header(VARY["Vary"])
+            return
+    headers.append(RAW_VARY)
