@@ -14,6 +14,7 @@ from realtime.limits import Limit
 from realtime.management.commands.serve import Command
 from realtime.metrics import RealtimeCollector
 from realtime.protocols import CloseCode
+from realtime.protocols.error_codes import ErrorCode
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,6 +26,31 @@ def text(name: str) -> str:
 def test_every_close_code_of_the_protocol_is_listed() -> None:
     listed = set(re.findall(r"^\| (\d{4}) \|", text("docs/guarantees.md"), re.MULTILINE))
     assert listed == {str(code.value) for code in CloseCode if code >= 4000}
+
+
+def test_every_code_of_an_error_is_listed() -> None:
+    listed = re.findall(r"^\| `([A-Z_]+)` \|", text("docs/errors.md"), re.MULTILINE)
+    assert listed == [str(code) for code in ErrorCode]
+
+
+def test_every_limit_has_a_code() -> None:
+    assert {limit.name for limit in Limit} <= {code.name for code in ErrorCode}
+
+
+def test_no_code_of_an_error_is_written_out_elsewhere() -> None:
+    literal = re.compile(rf"""["']({"|".join(ErrorCode)})["']""")
+    packages = ("realtime", "accounts", "messaging", "orders", "django_project")
+    sources = [path for package in packages for path in (ROOT / package).rglob("*.py")]
+    assert len(sources) > 100
+    assert [str(path) for path in sources if literal.search(path.read_text())] == []
+
+
+def test_every_code_is_one_of_the_list() -> None:
+    """Also those that somebody makes up beside it."""
+    packages = ("realtime", "accounts", "messaging", "orders", "django_project")
+    made_up = re.compile(r"""["']code["']: *["']|\bcode=["']""")
+    sources = [path for package in packages for path in (ROOT / package).rglob("*.py")]
+    assert [str(path) for path in sources if made_up.search(path.read_text())] == []
 
 
 def test_every_setting_is_listed_with_its_default() -> None:

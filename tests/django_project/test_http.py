@@ -216,8 +216,50 @@ class TestHosts:
         with pytest.raises(ConnectionClosedError):
             await GraphQLClient(application, headers=headers).connect()
 
+    @pytest.mark.parametrize("host", ["LOCALHOST", "localhost:80", "LocalHost:8000"])
+    async def test_case_and_port_of_a_host_do_not_matter(self, host: str, application: Any) -> None:
+        answer = await send(application, "POST", body=HELLO, content_type=JSON, host=host)
+        assert json.loads(answer.body) == DATA
+
 
 class TestOrigins:
+    async def test_a_refused_one_is_a_line_that_names_the_setting(
+        self, application: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        origin = "https://named.example"
+        await send(application, "OPTIONS", origin=origin, access_control_request_method="POST")
+        assert caplog.messages == [
+            "Origin 'https://named.example' is refused: "
+            "list it in CORS_ALLOWED_ORIGINS if its pages may use this server."
+        ]
+
+    async def test_an_allowed_one_may_send_any_header(self, application: Any) -> None:
+        names = "traceparent,cache-control,x-request-id"
+        answer = await send(
+            application,
+            "OPTIONS",
+            origin="https://app.example.org",
+            access_control_request_method="POST",
+            access_control_request_headers=names,
+        )
+        assert (answer.status, answer.headers["access-control-allow-headers"]) == (200, names)
+
+    async def test_no_header_is_doubled(self, application: Any) -> None:
+        communicator = HttpCommunicator(
+            application,
+            "POST",
+            "/graphql/",
+            body=json.dumps(HELLO).encode(),
+            headers=[
+                (b"host", b"127.0.0.1"),
+                (b"content-type", JSON.encode()),
+                (b"origin", b"https://app.example.org"),
+            ],
+        )
+        response = await communicator.get_response(timeout=10)
+        names = [name.lower() for name, _ in response["headers"]]
+        assert len(names) == len(set(names))
+
     async def test_an_allowed_one_may_call_with_the_users_cookie(self, application: Any) -> None:
         origin = {"origin": "https://app.example.org"}
         _, headers = await post(application, "{ hello }", headers=origin)
