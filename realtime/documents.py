@@ -83,13 +83,14 @@ class DocumentCache:
     def __call__(self, context: Any, data: Mapping[str, Any]) -> DocumentNode:
         """Return the document of an operation that is within its limits. Raises GraphQLError."""
         entry = self._entry(data["query"])
-        _check_name(entry, data.get("operationName"))
         variables = data.get("variables") or {}
         if variables:
             check_variables(variables, self._settings)
         if entry.is_paged_by_variables:
             self._check_pages(entry, variables, data.get("operationName"))
-        return self._parsed(entry)
+        document = self._parsed(entry)
+        _check_name(entry, data.get("operationName"))
+        return document
 
     async def resolve(self, data: dict[str, Any]) -> dict[str, Any]:
         """Return the parameters with the text of the document that they name. Idempotent.

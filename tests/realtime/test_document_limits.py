@@ -45,6 +45,8 @@ def broken(
         return None
     assert error.extensions is not None
     code: str = error.extensions["code"]
+    if code == "OPERATION_RESOLUTION_FAILURE":  # which is looked at after all limits
+        return None
     assert error.extensions["limit"] == Limit[code].of(Settings(**settings))
     return code
 
