@@ -72,7 +72,9 @@ class TestLeaks:
 
     async def test_unhandled_error(self, production: Any) -> None:
         answer = await ask(production, "qwerty cop { abc }")
-        assert [sorted(error) for error in answer["errors"]] == [["locations", "message"]]
+        [error] = answer["errors"]
+        assert sorted(error) == ["extensions", "locations", "message"]
+        assert error["extensions"] == {"code": "GRAPHQL_PARSE_FAILED"}
 
 
 class TestForgery:
