@@ -17,22 +17,23 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from secrets import token_hex
 from typing import Any
-from zlib import crc32
 
-from channels.layers import BaseChannelLayer, InMemoryChannelLayer, get_channel_layer
+from channels.layers import BaseChannelLayer
 
-from realtime.conf import get_settings
+from realtime import groups, tasks
+from realtime.probing import KEY as PROBE
+from realtime.probing import Probe, has_timed_out, renew
 from realtime.reachability import KNOCK_INTERVAL, OnceAlone, Reachability, Way
-
-_TOKEN = token_hex(8)
 
 SEND_TIMEOUT = 2.0
 """Seconds after which a message is given up; for rings, the sweep finds what it would have told."""
 
 REJOIN_INTERVAL = 3600.0
 """Seconds between joins of the groups: memberships expire, by default after a day."""
+
+JOIN_TIMEOUT = 10.0
+"""Seconds in which the groups must be joined."""
 
 WAITING_BROADCASTS = 1000
 """Broadcasts that wait for the layer; the oldest is dropped first, they are at most once."""
@@ -47,11 +48,6 @@ class Message:
 
 
 Hear = Callable[[Message], None]
-
-
-def _origin() -> str:
-    """Return what tells this process's messages from others', also after a fork."""
-    return f"{_TOKEN}.{os.getpid()}"
 
 
 def ring(heads: Mapping[str, tuple[int, str]]) -> None:
@@ -73,7 +69,7 @@ def _tell(message: Message) -> None:
     for hear, loop in listeners:
         with suppress(RuntimeError):  # the loop was closed meanwhile
             loop.call_soon_threadsafe(hear, message)
-    if _layer() is not None:
+    if groups.remote_layer() is not None:
         _outgoing.put(message)
 
 
@@ -108,7 +104,7 @@ async def receive(hear: Hear) -> None:
 
     A layer that fails is tried again: meanwhile the sweep alone finds new events.
     """
-    layer = _layer()
+    layer = groups.remote_layer()
     if layer is None:
         return
     with reachability.receiving():
@@ -123,23 +119,53 @@ async def receive(hear: Hear) -> None:
 
 async def _receive(layer: BaseChannelLayer, hear: Hear) -> None:
     """Join the groups under a new channel, and hear what comes there for a while."""
-    channel = await layer.new_channel("realtime.")
-    groups = [_group(number) for number in range(get_settings().doorbell_groups)]
+    probe = Probe(layer)
+    joined = [*groups.names(), *probe.groups]
+    channel: str | None = None
     try:
-        for group in groups:
-            await layer.group_add(group, channel)
+        async with asyncio.timeout(JOIN_TIMEOUT):
+            # All processes hear how many groups this one has. It comes first, since the layer for
+            # pub/sub keeps each channel that it makes, also where Redis is away.
+            await layer.group_send(groups.first(), groups.message())
+            channel = await layer.new_channel("realtime.")
+            for group in joined:
+                await layer.group_add(group, channel)
         _heed_cancellation()
-        reachability.found(Way.RECEIVING)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(REJOIN_INTERVAL):
-                while True:
-                    message = await layer.receive(channel)
-                    reachability.found(Way.RECEIVING)
-                    _hear_remote(hear, message)
+        running = {
+            asyncio.create_task(_read(layer, channel, hear, probe), name="realtime-receive"),
+            asyncio.create_task(probe.run(), name="realtime-probe"),
+        }
+        try:
+            ended, _ = await asyncio.wait(
+                running, timeout=REJOIN_INTERVAL, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            await tasks.end(running)
+        for task in ended:
+            task.result()
+    except Exception as error:
+        reachability.lost(Way.RECEIVING, error)
+        await renew(layer)
+        raise
     finally:
         with suppress(Exception):
-            for group in groups:
-                await layer.group_discard(group, channel)
+            async with asyncio.timeout(SEND_TIMEOUT):
+                for group in joined:
+                    await layer.group_discard(group, channel)
+
+
+async def _read(layer: BaseChannelLayer, channel: str, hear: Hear, probe: Probe) -> None:
+    while True:
+        try:
+            message = await layer.receive(channel)
+        except Exception as error:
+            if has_timed_out(error):
+                continue  # the probe finds out whether messages arrive
+            raise
+        if probe.heard(message):
+            reachability.found(Way.RECEIVING)
+        if PROBE not in message:
+            _hear_remote(hear, message)
 
 
 def _heed_cancellation() -> None:
@@ -150,32 +176,20 @@ def _heed_cancellation() -> None:
 
 
 def _hear_remote(hear: Hear, message: Mapping[str, Any]) -> None:
-    if message["origin"] != _origin():
-        hear(
-            Message(
-                heads={topic: (offset, epoch) for topic, (offset, epoch) in message["heads"]},
-                broadcasts=tuple((topic, text) for topic, text in message["broadcasts"]),
-            )
+    if message["origin"] == groups.origin():
+        return
+    groups.compare(message)
+    hear(
+        Message(
+            heads={topic: (offset, epoch) for topic, (offset, epoch) in message["heads"]},
+            broadcasts=tuple((topic, text) for topic, text in message["broadcasts"]),
         )
+    )
 
 
 def reaches_other_processes() -> bool:
     """Tell whether the layer does: the in-memory one does not."""
-    return _layer() is not None
-
-
-def _layer() -> BaseChannelLayer | None:
-    """Return the layer, if it reaches other processes."""
-    layer = get_channel_layer(get_settings().channel_layer)
-    return None if isinstance(layer, InMemoryChannelLayer) else layer
-
-
-def _group(number: int) -> str:
-    return f"realtime.doorbell.{number}"
-
-
-def _group_of(topic: str) -> str:
-    return _group(crc32(topic.encode()) % get_settings().doorbell_groups)
+    return groups.remote_layer() is not None
 
 
 class _SendingLoop(asyncio.SelectorEventLoop):
@@ -199,6 +213,8 @@ class _Outgoing:
         self._scheduled = False
         self._executor: ThreadPoolExecutor | None = None
         self._runner: asyncio.Runner | None = None
+        self._is_known = False
+        """Whether the others were told how many groups this process has."""
 
     def has_room(self) -> bool:
         return len(self._broadcasts) < WAITING_BROADCASTS
@@ -256,20 +272,19 @@ class _Outgoing:
     async def _send_to_groups(
         self, heads: Mapping[str, tuple[int, str]], broadcasts: list[tuple[str, str]]
     ) -> None:
-        groups: dict[str, dict[str, Any]] = defaultdict(
-            lambda: {"type": "realtime", "origin": _origin(), "heads": [], "broadcasts": []}
-        )
+        messages: dict[str, dict[str, Any]] = defaultdict(groups.message)
         for topic, head in heads.items():
-            groups[_group_of(topic)]["heads"].append([topic, [*head]])
+            messages[groups.group_of(topic)]["heads"].append([topic, [*head]])
         for topic, text in broadcasts:
-            groups[_group_of(topic)]["broadcasts"].append([topic, text])
-        if not groups:
-            groups[_group(0)]  # a knock: a message that tells nothing
-        layer = _layer()
+            messages[groups.group_of(topic)]["broadcasts"].append([topic, text])
+        if not (messages and self._is_known):
+            messages[groups.first()]  # one that tells nothing else, which reaches all processes
+        layer = groups.remote_layer()
         if layer is not None:
             async with asyncio.timeout(SEND_TIMEOUT):
-                for group, message in groups.items():
+                for group, message in messages.items():
                     await layer.group_send(group, message)
+        self._is_known = True
 
 
 _outgoing = _Outgoing()

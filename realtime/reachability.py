@@ -56,7 +56,11 @@ class Reachability:
             self.losses += is_news
             self._knocking = True
         if is_news:
-            logger.warning("The channel layer fails (%r): events arrive by the sweep alone.", error)
+            logger.warning(
+                "The channel layer fails (%r): until it is back events arrive by the sweep alone, "
+                "and broadcasts may be lost.",
+                error,
+            )
         if not is_knocking:
             knocking = threading.Thread(target=self._go_on_knocking, name="doorbell-knock")
             knocking.daemon = True  # the process may end meanwhile
