@@ -16,7 +16,7 @@ from ariadne.types import Operation
 from graphql import GraphQLError
 from starlette.websockets import WebSocket
 
-from realtime import tasks
+from realtime import draining, tasks
 from realtime.conf import get_settings
 from realtime.encoding import encoded_text
 from realtime.errors import RequestError, fault, is_outage, reported
@@ -90,7 +90,7 @@ class Connection:
         if self._viewer is not None:
             self._viewer.on_gone = self._viewer_is_gone
         try:
-            if _draining:
+            if draining.is_draining():
                 await self._act(self._protocol.restart())
                 return
             settings = get_settings()
@@ -362,7 +362,6 @@ _beats = Rounds(Connection._beat, pause=0.005)  # else the answers of thousands 
 _verdicts = Rounds(Connection._answer_is_due)
 
 _open: set[Connection] = set()
-_draining = False
 
 
 def open_connections() -> int:
@@ -371,19 +370,11 @@ def open_connections() -> int:
 
 
 async def drain_connections(*, seconds: float) -> None:
-    """Close all connections of the process for a restart, at times spread over the seconds.
-
-    Meanwhile new ones are closed at once.
-    """
-    global _draining
-    _draining = True
-    try:
-        async with asyncio.TaskGroup() as closing:
-            for connection in _open:
-                after = random.uniform(0, seconds)  # noqa: S311  (spread, not secret)
-                closing.create_task(connection.drain(after=after, patience=seconds))
-    finally:
-        _draining = False
+    """Close all connections of the process for a restart, at times spread over the seconds."""
+    async with asyncio.TaskGroup() as closing:
+        for connection in _open:
+            after = random.uniform(0, seconds)  # noqa: S311  (spread, not secret)
+            closing.create_task(connection.drain(after=after, patience=seconds))
 
 
 async def _called(value: Any) -> Any:

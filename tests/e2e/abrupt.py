@@ -90,6 +90,20 @@ async def http(
 ) -> Connection:
     """Return a connection that has sent a request."""
     connection = Connection(*await asyncio.open_connection(HOST, port))
+    request(connection, method, path, accept=accept, token=token, body=body)
+    return connection
+
+
+def request(
+    connection: Connection,
+    method: str,
+    path: str,
+    *,
+    accept: str,
+    token: str = "",
+    body: Any = None,
+) -> None:
+    """Send a request, over a connection that may have been used."""
     data = b"" if body is None else json.dumps(body).encode()
     connection.writer.write(
         f"{method} {path} HTTP/1.1\r\nHost: {HOST}\r\nAccept: {accept}\r\n"
@@ -97,4 +111,3 @@ async def http(
         f"Content-Length: {len(data)}\r\n\r\n".encode()
         + data
     )
-    return connection

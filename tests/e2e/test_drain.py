@@ -9,7 +9,7 @@ from time import monotonic
 
 import pytest
 
-from tests.e2e.abrupt import Connection, websocket
+from tests.e2e.abrupt import Connection, http, request, websocket
 from tests.e2e.test_going_away import events, new_dialect, old_dialect
 from tests.harness.server import ServerProcess
 from tests.harness.servers import migrated
@@ -97,3 +97,29 @@ async def test_a_second_signal_does_not_wait(server: ServerProcess) -> None:
     assert await connection.closed() in {1012, 4012}
     for each in (connection, stream):
         await each.free()
+
+
+async def test_answers_meanwhile_say_that_the_connection_closes(server: ServerProcess) -> None:
+    connection = await busy(server)  # so that draining takes its time
+    stream = await events(server.port, "endless")
+    idle = await http(server.port, "POST", PATH, accept="*/*", body={"query": "{ quick }"})
+    before = await idle.until(b'"done"}}')
+    slow = {"query": f"{{ slow(seconds: {DRAIN_TIME / 2}) }}"}
+    in_flight = await http(server.port, "POST", PATH, accept="*/*", body=slow)
+    await answered(server)  # so the server has read the one before
+    tell(server)
+    await stream.until(b"\r\n0\r\n\r\n")  # streams end first
+    request(idle, "POST", PATH, accept="*/*", body={"query": "{ quick }"})
+    new = await http(server.port, "POST", PATH, accept="*/*", body={"query": "{ quick }"})
+    for each in (idle, in_flight, new):
+        assert b"connection: close" in await each.until(b'"done"}}')
+        assert await each.reader.read() == b""
+    assert b"connection: close" not in before
+    for each in (connection, stream, idle, in_flight, new):
+        await each.free()
+
+
+async def answered(server: ServerProcess) -> None:
+    connection = await http(server.port, "POST", PATH, accept="*/*", body={"query": "{ quick }"})
+    await connection.until(b'"done"}}')
+    await connection.free()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import struct
 from collections.abc import Callable, Iterator
@@ -56,27 +57,83 @@ async def acknowledged(server: ServerProcess) -> Connection:
     return connection
 
 
+def workers_of(server: ServerProcess) -> list[int]:
+    """Return the process ids of the workers that have started, in their order."""
+    return [int(pid) for pid in re.findall(r"Started server process \[(\d+)\]", server.log())]
+
+
+async def until_started(server: ServerProcess, count: int) -> None:
+    """Wait until so many workers have started, all in all."""
+    async with asyncio.timeout(30):
+        while len(workers_of(server)) < count:
+            await asyncio.sleep(0.05)
+
+
+async def is_listening(server: ServerProcess) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    except ConnectionRefusedError:
+        return False
+    writer.transport.abort()
+    return True
+
+
+def hang_up_workers(server: ServerProcess) -> None:
+    for pid in workers_of(server):
+        os.kill(pid, signal.SIGHUP)
+
+
 @pytest.mark.parametrize(
     ("workers", "tell"),
     [
-        ("1", lambda pid: os.kill(pid, signal.SIGTERM)),
-        ("2", lambda pid: os.kill(pid, signal.SIGTERM)),
-        ("2", lambda pid: os.killpg(pid, signal.SIGTERM)),
-        ("2", lambda pid: os.killpg(pid, signal.SIGINT)),
+        ("1", lambda server: os.kill(server.pid, signal.SIGTERM)),
+        ("1", lambda server: os.kill(server.pid, signal.SIGHUP)),
+        ("2", lambda server: os.kill(server.pid, signal.SIGTERM)),
+        ("2", lambda server: os.killpg(server.pid, signal.SIGTERM)),
+        ("2", lambda server: os.killpg(server.pid, signal.SIGINT)),
+        ("2", lambda server: os.kill(server.pid, signal.SIGKILL)),
+        ("2", hang_up_workers),
     ],
-    ids=["one worker", "two workers", "all at once", "Ctrl-C"],
+    ids=[
+        "one worker",
+        "hang-up",
+        "two workers",
+        "all at once",
+        "Ctrl-C",
+        "death of the supervisor",
+        "hang-up of workers",
+    ],
 )
 async def test_clients_are_told_to_come_back(
-    workers: str, tell: Callable[[int], None], serve: Serve
+    workers: str, tell: Callable[[ServerProcess], None], serve: Serve
 ) -> None:
     server = serve("--workers", workers)
+    await until_started(server, int(workers))
     connections = await asyncio.gather(*(acknowledged(server) for _ in range(20)))
-    tell(server.pid)
+    tell(server)
     codes = await asyncio.gather(*(connection.closed() for connection in connections))
     assert set(codes) == {4012}
     for connection in connections:
         await connection.free()
     await asyncio.to_thread(server.stop)
+
+
+async def test_workers_end_with_their_supervisor(serve: Serve) -> None:
+    server = serve("--workers", "2")
+    await until_started(server, 2)
+    os.kill(server.pid, signal.SIGKILL)
+    async with asyncio.timeout(30):
+        while await is_listening(server):
+            await asyncio.sleep(0.05)
+    assert server.log().count("The supervisor of this worker has ended") == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
+async def test_a_worker_that_ends_is_replaced(number: signal.Signals, serve: Serve) -> None:
+    server = serve("--workers", "2")
+    await until_started(server, 2)
+    os.kill(workers_of(server)[0], number)
+    await until_started(server, 3)
 
 
 async def test_workers_on_sqlite_share_events(serve: Serve) -> None:

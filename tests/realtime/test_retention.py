@@ -79,10 +79,22 @@ class TestEpochs:
         for topic in "abc":
             write(topic, 1)
         before = set(Topic.objects.values_list("epoch", flat=True))
-        assert run("reset_epochs") == "Reset the epochs of 3 topics.\n"
+        assert run("reset_epochs", "--no-input") == "Reset the epochs of 3 topics.\n"
         after = set(Topic.objects.values_list("epoch", flat=True))
         assert len(after) == 3
         assert not before & after
+
+    @pytest.mark.parametrize("answer", ["", "n", "what"])
+    def test_a_question_comes_first(self, answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        write("a", 1)
+        before = Topic.objects.get().epoch
+        monkeypatch.setattr("builtins.input", lambda _: answer)
+        with pytest.raises(CommandError, match=r"Nothing was changed\."):
+            run("reset_epochs")
+        assert Topic.objects.get().epoch == before
+        monkeypatch.setattr("builtins.input", lambda _: "y")
+        run("reset_epochs")
+        assert Topic.objects.get().epoch != before
 
     def test_offsets_stay(self) -> None:
         write("a", 2)

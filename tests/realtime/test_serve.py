@@ -1,11 +1,14 @@
 """`manage.py serve`: what it tells Uvicorn, and what it refuses."""
 
+import socket
 import sys
 from typing import Any
 
 import pytest
 import uvicorn
 from django.core.management import CommandError, call_command
+
+from realtime.management.commands import serve
 
 IN_MEMORY = "The channel layer is in memory"
 
@@ -19,6 +22,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         told.update(config, app=app)
 
     monkeypatch.setattr(uvicorn, "run", run)
+    monkeypatch.setattr(serve, "check_port", lambda *_: None)  # it may be in use here
     return told
 
 
@@ -53,6 +57,13 @@ def test_a_number_must_be_one(option: str, value: str, told: dict[str, Any]) -> 
 def test_a_port_must_be_one(told: dict[str, Any]) -> None:
     with pytest.raises(CommandError, match="'70000' is no port: they end at 65535"):
         call_command("serve", "--port=70000")
+
+
+def test_a_port_in_use_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(CommandError, match=f"Port {port} is in use: choose another"):
+            call_command("serve", f"--port={port}")
 
 
 def test_a_project_without_an_application_is_told(told: dict[str, Any], settings: Any) -> None:

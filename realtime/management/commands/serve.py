@@ -1,6 +1,9 @@
 """Serve in production: Uvicorn, set as the engine wants it."""
 
+import socket
 from argparse import ArgumentParser, ArgumentTypeError
+from contextlib import suppress
+from errno import EADDRINUSE
 from typing import Any
 
 from django.conf import settings
@@ -42,6 +45,24 @@ def port_number(text: str) -> int:
     if (number := positive(text)) > LAST_PORT:
         raise ArgumentTypeError(f"{text!r} is no port: they end at {LAST_PORT}")
     return number
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise CommandError if the port is in use. What else may be wrong Uvicorn says itself."""
+    with suppress(OSError):
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            with socket.socket(family, kind, protocol) as trial:
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Uvicorn does
+                if family == socket.AF_INET6:
+                    trial.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                try:
+                    trial.bind(address)
+                except OSError as error:
+                    if error.errno == EADDRINUSE:
+                        message = f"Port {port} is in use: choose another with --port."
+                        raise CommandError(message) from None
 
 
 class Command(BaseCommand):
@@ -93,6 +114,7 @@ class Command(BaseCommand):
             raise CommandError("Set ASGI_APPLICATION, as 'project.asgi.application'.")
         if workers > 1 and not doorbell.reaches_other_processes():
             self._warn_of_memory()
+        check_port(host, port)
         uvicorn.run(
             ":".join(application.rsplit(".", 1)),  # each worker imports it for itself
             host=host,
