@@ -16,6 +16,8 @@ from realtime.draining import is_draining, when_draining
 class HTTP(InTurn, AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # the one that is installed
     """One connection."""
 
+    app: ASGIApp
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _servers.add(self.server_state)

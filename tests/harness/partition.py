@@ -79,8 +79,8 @@ class Partition:
         except (OSError, asyncio.CancelledError):
             pass
         finally:
-            for each in writers:
-                each.transport.abort()
+            for opened in writers:
+                opened.transport.abort()
             self._forwarding.discard(task)
 
     async def _forward(
