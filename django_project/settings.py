@@ -83,13 +83,15 @@ except EnvError as error:
 if CLEW_GRAPHIQL and not CLEW_INTROSPECTION:
     raise ImproperlyConfigured("CLEW_GRAPHIQL=1 needs CLEW_INTROSPECTION=1.")
 
-DATABASE_THREADS = 4
+DATABASE_THREADS = MUTATION_THREADS = 4
+ENGINE_THREADS = 4
+"""Two of the hub and two of the permissions."""
 
 OPTIONS = DATABASES["default"].setdefault("OPTIONS", {})
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     OPTIONS |= {
         "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
+        "timeout": 10,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
     }
     DATABASES["default"] |= {
@@ -98,10 +100,23 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "TEST": {"NAME": BASE_DIR / "build" / "test.sqlite3"},
     }
 else:
+    from realtime.postgresql import Connection
+
+    # What DATABASE_URL says goes first. After these seconds a host that is gone is noticed; one
+    # that is there and does not answer is noticed by the connection's class.
+    DATABASES["default"]["OPTIONS"] = OPTIONS = {
+        "connect_timeout": 3,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 15_000,  # milliseconds
+        **OPTIONS,
+    }
     OPTIONS["pool"] = {
+        "connection_class": Connection,
         "min_size": 1,
         # Django's own threads hold connections, too: the admin's, and those of `channels.auth`.
-        "max_size": DATABASE_THREADS + 4,
+        "max_size": DATABASE_THREADS + MUTATION_THREADS + ENGINE_THREADS + 4,
         "timeout": 5,
         # The pool doubles its pauses for so long: by default, until it finds a server that is
         # back only as long after as that was away. Who asks for a connection begins anew.
@@ -182,6 +197,7 @@ CHANNEL_LAYERS = {
 
 REALTIME |= {
     "DATABASE_THREADS": DATABASE_THREADS,
+    "MUTATION_THREADS": MUTATION_THREADS,
     "SCHEMA": "django_project.schema.schema",
     "TRUSTED_ONLY": CLEW_TRUSTED_ONLY,
 }

@@ -54,7 +54,22 @@ class Settings:
     """Seconds between looks at the heads of all followed topics."""
 
     database_threads: PositiveInt = 4
-    """Threads that do a process's database work; each may hold one connection."""
+    """Threads for the database work of queries; each may hold one connection."""
+
+    mutation_threads: PositiveInt = 4
+    """Threads for that of mutations, which may wait for locks."""
+
+    lock_timeout: PositiveFloat = 5.0
+    """Seconds that a transaction waits for a lock on PostgreSQL."""
+
+    statement_timeout: PositiveFloat = 10.0
+    """Seconds in which PostgreSQL must have answered a statement of a client's operation."""
+
+    engine_timeout: PositiveFloat = 5.0
+    """Seconds in which it must have answered a statement of the hub or of the permissions."""
+
+    log_timeout: PositiveFloat = 10.0
+    """Seconds after which subscriptions are closed if the log cannot be read."""
 
     read_batch: PositiveInt = 100
     """Events that one read of the log returns at most."""

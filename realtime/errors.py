@@ -25,22 +25,43 @@ def report_error(error: GraphQLError, debug: bool = False) -> dict[str, Any]:
 
     An Ariadne ErrorFormatter. An exception that no resolver raised as a GraphQLError
     is logged once, under an id that the client gets as `extensions.id`; outside debug
-    it learns nothing else of it.
+    it learns nothing else of it but whether to try again: see MESSAGES.
     """
     cause = unwrap_graphql_error(error)
     if cause is None or isinstance(cause, GraphQLError):
         return format_error(error, False)
     id = token_hex(8)
-    logger.error("%s %s%s", id, error.message, _advice(error, cause), exc_info=cause)
+    code = _code(cause)
+    # Without a traceback where the fault is not in the code, and many operations have it at once.
+    is_bug = code is ErrorCode.INTERNAL_SERVER_ERROR
+    logger.error(
+        "%s %s%s",
+        id,
+        error.message.strip(),
+        _advice(error, cause),
+        exc_info=cause if is_bug else None,
+    )
     formatted = format_error(error, debug)
     if not debug:
-        formatted["message"] = "Internal server error"
-    formatted["extensions"] = {
-        **formatted.get("extensions", {}),
-        "code": ErrorCode.INTERNAL_SERVER_ERROR,
-        "id": id,
-    }
+        formatted["message"] = MESSAGES[code]
+    formatted["extensions"] = {**formatted.get("extensions", {}), "code": code, "id": id}
     return formatted
+
+
+MESSAGES = {
+    ErrorCode.INTERNAL_SERVER_ERROR: "Internal server error",
+    ErrorCode.UNAVAILABLE: "The database cannot be reached. Try again later.",
+    ErrorCode.CONFLICT: "Another transaction was in the way. Try again.",
+}
+"""What clients learn of an exception that no resolver raised as a GraphQLError, by its code."""
+
+
+def _code(error: BaseException) -> ErrorCode:
+    if database.is_conflict(error):
+        return ErrorCode.CONFLICT
+    if database.is_unreachable(error):
+        return ErrorCode.UNAVAILABLE
+    return ErrorCode.INTERNAL_SERVER_ERROR
 
 
 def _advice(error: GraphQLError, cause: Exception) -> str:

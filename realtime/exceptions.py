@@ -6,6 +6,7 @@ RealtimeError
 ├── TopicNameError        what a field named as a topic cannot be one
 ├── LoadError             a live field could not load what it shows
 ├── UnauthenticatedError  nobody is logged in, or the login is over
+├── UnavailableError      the database cannot be reached
 ├── ForbiddenError        the user who is asking may not have it, or no longer
 ├── TooManyConnectionsError  of a user, or of those who have not logged in
 ├── RateLimitedError      more was asked for than in that time
@@ -70,6 +71,17 @@ class UnauthenticatedError(RealtimeError, GraphQLError):
 
     def __init__(self, reason: str = "Your session is over: log in again.") -> None:
         GraphQLError.__init__(self, reason, extensions={"code": ErrorCode.UNAUTHENTICATED})
+
+
+class UnavailableError(RealtimeError, GraphQLError):
+    """Say that the database cannot be reached; the client may ask again."""
+
+    def __init__(self) -> None:
+        GraphQLError.__init__(
+            self,
+            "The database cannot be reached. Try again later.",
+            extensions={"code": ErrorCode.UNAVAILABLE},
+        )
 
 
 class ForbiddenError(RealtimeError, GraphQLError):

@@ -17,6 +17,7 @@ from graphql import (
     get_operation_ast,
 )
 
+from realtime.database import Threads, on
 from realtime.documents import DocumentCache
 from realtime.encoding import encoded_text
 from realtime.errors import RequestError, is_outage, reported
@@ -46,6 +47,11 @@ def operation_type(parser: QueryParser | None, data: dict[str, Any]) -> Operatio
         return None  # executing says what is wrong
     operation = get_operation_ast(document, data.get("operationName"))
     return operation.operation if operation else None
+
+
+def threads_of(type: OperationType | None) -> Threads:
+    """Return the threads for an operation of a type."""
+    return Threads.MUTATIONS if type is OperationType.MUTATION else Threads.QUERIES
 
 
 Results = Stream | AsyncGenerator[str, None]
@@ -78,9 +84,10 @@ async def begin(
             await viewer.clear()
     except GraphQLError as error:
         raise _refused(handler, [error]) from None
-    _, result = await handler.execute_graphql_query(
-        request, data, context_value=context, query_document=document
-    )
+    with on(threads_of(operation.operation if operation else None)):
+        _, result = await handler.execute_graphql_query(
+            request, data, context_value=context, query_document=document
+        )
     if is_request_error(result):
         raise RequestError(result["errors"])
     return single(result)

@@ -1,12 +1,11 @@
 """Look-ups of many at once, in one hop to the database."""
 
 import asyncio
-import contextvars
 from collections.abc import Callable, Collection, Mapping
 from typing import Generic, TypeVar
 
 from realtime import tasks
-from realtime.database import in_database
+from realtime.database import Threads, fresh_context, in_database
 
 V = TypeVar("V")
 
@@ -29,7 +28,9 @@ class Gathered(Generic[V]):
         if self._next is None:
             # A fresh context: it may outlive the connection that happens to ask first.
             self._next = asyncio.create_task(
-                self._run(self._running), name="realtime-look-up", context=contextvars.Context()
+                self._run(self._running),
+                name="realtime-look-up",
+                context=fresh_context(Threads.HUB),
             )
         found = await tasks.result(self._next)
         return {name: found[name] for name in names}

@@ -1,7 +1,6 @@
 """The hub: follows the log for one event loop and hands its events to subscriptions."""
 
 import asyncio
-import contextvars
 import logging
 from collections.abc import Collection, Mapping, Sequence, Set
 from contextlib import suppress
@@ -12,9 +11,9 @@ from realtime import doorbell, log, tasks
 from realtime.audience import Audience, Broadcasts
 from realtime.conf import get_settings
 from realtime.cursor import Position
-from realtime.database import in_database
+from realtime.database import Threads, fresh_context, in_database
 from realtime.delivery import BREATH, Delivery, Entry, Feed
-from realtime.exceptions import CursorExpiredError, LoadError, TopicNameError
+from realtime.exceptions import CursorExpiredError, LoadError, TopicNameError, UnavailableError
 from realtime.followed import Followed, FollowedTopics
 from realtime.gathering import Gathered
 from realtime.loading import Batch, ByTopic, Loader
@@ -110,7 +109,7 @@ class Hub:
             doorbell.attach(self._hear)
             # A fresh context: these tasks outlive the connection that happens to start them.
             self._tasks = [
-                asyncio.create_task(coroutine, name=name, context=contextvars.Context())
+                asyncio.create_task(coroutine, name=name, context=fresh_context(Threads.HUB))
                 for name, coroutine in (
                     ("realtime-hub", self._follow()),
                     ("realtime-doorbell", doorbell.receive(self._hear)),
@@ -184,7 +183,8 @@ class Hub:
         """Hand out what the doorbell tells of, and sweep for what it did not tell of."""
         interval = get_settings().sweep_interval
         self._sweep_at = monotonic() + interval
-        failing = False
+        failing = is_closing = False
+        read_at = monotonic()
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(0, self._sweep_at - monotonic())):
@@ -202,14 +202,27 @@ class Hub:
                 if not failing:
                     logger.exception("The log cannot be followed; trying again.")
                 failing = True
+                if monotonic() - read_at >= get_settings().log_timeout:
+                    if not is_closing:
+                        logger.error("The log cannot be read: its subscriptions are closed.")
+                    is_closing = True
+                    await self._close_subscriptions()
                 await asyncio.sleep(interval)
                 self._wake.set()
             else:
                 if failing:
                     logger.info("The log is followed again.")
-                failing = False
+                failing = is_closing = False
+                read_at = monotonic()
             self._round.set()
             self._round = asyncio.Event()
+
+    async def _close_subscriptions(self) -> None:
+        """End all subscriptions, so that their clients come back, perhaps to another process."""
+        for member in [*self._members]:
+            if isinstance(member, Subscription) and not member.is_first:
+                member.fail(UnavailableError())
+                await asyncio.sleep(0)
 
     async def _sweep(self) -> None:
         # As positions are now: they may grow while the log is asked.

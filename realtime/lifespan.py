@@ -13,10 +13,11 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from realtime import draining
+from realtime import deadlines, draining
 from realtime.collector import short_pauses
 from realtime.conf import get_settings
 from realtime.connection import drain_connections
+from realtime.database import Threads
 from realtime.transports.streaming import end_streams
 
 logger = logging.getLogger("realtime.lifespan")
@@ -36,7 +37,14 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
     # Uvicorn's own WebSockets do not end without the collector.
     is_ours = "realtime.uvicorn_websocket" in sys.modules
-    with draining.until_end(), _told_to_end(), short_pauses() if is_ours else nullcontext():
+    limits = Threads.QUERIES.limits
+    pauses = short_pauses() if is_ours else nullcontext()
+    with (
+        draining.until_end(),
+        _told_to_end(),
+        pauses,
+        deadlines.limited_process(limits),
+    ):
         await send({"type": "lifespan.startup.complete"})
         await receive()
     await send({"type": "lifespan.shutdown.complete"})
@@ -57,10 +65,12 @@ def _told_to_end() -> Iterator[None]:
         previous[number](number, frame)
 
     async def drain(number: int) -> None:
+        seconds = get_settings().drain_time
         try:
             draining.begin()
+            deadlines.end_within(2 * seconds)  # as long as `drain_connections` takes at most
             end_streams()
-            await drain_connections(seconds=get_settings().drain_time)
+            await drain_connections(seconds=seconds)
         finally:
             tell(number, None)
 

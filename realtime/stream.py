@@ -16,7 +16,7 @@ from graphql import (
 
 from realtime.encoding import encoded_text
 from realtime.errors import RequestError, fault, is_outage, reported
-from realtime.exceptions import LoadError
+from realtime.exceptions import LoadError, UnavailableError
 from realtime.viewer import Viewer
 
 
@@ -60,7 +60,11 @@ class Stream(ABC):
                 raise
         except GraphQLError as error:
             errors = reported(self._handler, [error])
-            raise RequestError(errors, is_fault=isinstance(error, LoadError)) from None
+            raise RequestError(
+                errors,
+                is_fault=isinstance(error, LoadError),
+                is_outage=isinstance(error, UnavailableError),
+            ) from None
         except StopAsyncIteration:
             if self._refusal is None:
                 raise

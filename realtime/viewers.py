@@ -1,7 +1,6 @@
 """All who have something open on one event loop, and whether they still may."""
 
 import asyncio
-import contextvars
 import logging
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from typing import Protocol
 
 from realtime import access, tasks
 from realtime.conf import get_settings
+from realtime.database import Threads, fresh_context
 from realtime.delivery import Shared, Shown
 from realtime.hub import Hub
 from realtime.models import Event
@@ -125,14 +125,16 @@ class Viewers:
         if self._starting is None or (self._starting.done() and self._sentinel is None):
             # A fresh context: it may outlive the connection that happens to come first.
             self._starting = asyncio.create_task(
-                self._start(), name="realtime-viewers-start", context=contextvars.Context()
+                self._start(),
+                name="realtime-viewers-start",
+                context=fresh_context(Threads.PERMISSIONS),
             )
         await tasks.result(self._starting)
 
     async def _start(self) -> None:
         if self._looking is None:
             self._looking = asyncio.create_task(
-                self._look(), name="realtime-viewers", context=contextvars.Context()
+                self._look(), name="realtime-viewers", context=fresh_context(Threads.PERMISSIONS)
             )
         self._sentinel = await Sentinel.posted(
             Hub.current(), [access.TOPIC], _CONCERNED, self._heard

@@ -48,4 +48,5 @@ class ErrorCode(StrEnum):
     CURSOR_INVALID = auto()
     # The server
     UNAVAILABLE = auto()
+    CONFLICT = auto()
     INTERNAL_SERVER_ERROR = auto()

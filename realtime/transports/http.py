@@ -14,9 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from realtime.database import on
 from realtime.encoding import encoded
 from realtime.exceptions import RateLimitedError
-from realtime.execution import is_request_error, operation_type, resolved
+from realtime.execution import is_request_error, operation_type, resolved, threads_of
 from realtime.rates import asker_in, count_operation
 from realtime.transports import parameters, reservations
 from realtime.transports.multipart import MultipartSubscriptions
@@ -142,13 +143,15 @@ class HTTPHandler(GraphQLHTTPHandler):
         for handler in self.subscription_handlers:
             if handler.supports(request, data):
                 return await self._stream(handler, request, data)
-        if operation_type(self.query_parser, data) is OperationType.SUBSCRIPTION:
+        kind = operation_type(self.query_parser, data)
+        if kind is OperationType.SUBSCRIPTION:
             raise RefusedError(
                 406, f"Accept {EVENT_STREAM} or multipart/mixed;subscriptionSpec=1.0"
             )
         if media_type is None:
             raise RefusedError(406, f"Accept {RESPONSE}, {JSON} or {EVENT_STREAM}")
-        _, result = await self.execute_graphql_query(request, data)
+        with on(threads_of(kind)):
+            _, result = await self.execute_graphql_query(request, data)
         if is_failed := is_request_error(result):
             result.pop("data", None)
         status = status_of(

@@ -58,10 +58,10 @@ def _database_at_rest(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     request.getfixturevalue("_django_db_helper")  # what ends after this
     yield
-    threads = get_settings().database_threads
-    together = Barrier(threads + 1)
-    for _ in range(threads):
-        database._hop()._executor.submit(together.wait, 10)  # type: ignore[attr-defined]
+    together = Barrier(sum(each.number for each in database.Threads) + 1)
+    for threads in database.Threads:
+        for _ in range(threads.number):
+            database._hop(threads)._executor.submit(together.wait, 10)  # type: ignore[attr-defined]
     together.wait(10)
 
 

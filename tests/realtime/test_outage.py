@@ -1,13 +1,14 @@
 """A database that is away: who cannot begin or go on is sent away to come back."""
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 from ariadne import make_executable_schema
 from django.db import OperationalError
 
-from realtime import sessions
+from realtime import log, sessions
 from realtime.asgi import graphql_app
 from realtime.authentication import ViewerMiddleware
 from realtime.database import in_database
@@ -144,3 +145,53 @@ class TestOfWhoIsAsking:
         )
         assert status == 503
         assert '"UNAVAILABLE"' in body
+
+
+class TestOfTheLog:
+    """It cannot be read for longer than LOG_TIMEOUT."""
+
+    @pytest.fixture(autouse=True)
+    def _in_a_hurry(self, realtime_settings: Callable[..., None]) -> None:
+        realtime_settings(LOG_TIMEOUT=0.2, SWEEP_INTERVAL=0.05, ENGINE_TIMEOUT=0.1)
+
+    @pytest.fixture
+    def _fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(_: object) -> None:
+            raise OperationalError("the connection is lost")
+
+        monkeypatch.setattr(log, "changed", fail)
+
+    @pytest.fixture
+    def _hangs(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        is_over = threading.Event()
+        monkeypatch.setattr(log, "changed", lambda _: is_over.wait(30))
+        yield
+        is_over.set()
+
+    @pytest.mark.parametrize("fault", ["_fails", "_hangs"])
+    async def test_subscriptions_are_closed_to_come_back(
+        self,
+        fault: str,
+        library: Library,
+        subprotocol: str,
+        request: pytest.FixtureRequest,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        async with GraphQLClient(library.app, subprotocol=subprotocol) as client:
+            books = [await client.subscribe(BOOKS) for _ in range(3)]
+            request.getfixturevalue(fault)
+            with pytest.raises(ConnectionClosedError) as closed:
+                await books[0].receive()
+            assert closed.value.code == 4013
+        said = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+        assert said == [
+            "The log cannot be followed; trying again.",
+            "The log cannot be read: its subscriptions are closed.",
+        ]
+
+    @pytest.mark.usefixtures("_fails")
+    async def test_an_event_stream_breaks_off(self, library: Library) -> None:
+        status, body = await answer(
+            library.app, "POST", body={"query": BOOKS}, accept="text/event-stream"
+        )
+        assert (status, "event: complete" in body) == (200, False)
