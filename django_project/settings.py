@@ -124,6 +124,8 @@ else:
     }
     # Of pooled connections: the server may have been restarted.
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    # PgBouncer in transaction mode gives each statement another session, without the cursor.
+    DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
 
 INSTALLED_APPS = [
     "daphne",

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.harness.services import (
+    PgBouncer,
     Postgres,
     Redis,
     chromium_binary,
+    pgbouncer_binary,
     postgres_binaries,
     redis_binary,
     require,
@@ -26,6 +28,13 @@ def postgres() -> Iterator[Postgres]:
     """Run a private PostgreSQL server; a test that stops it must start it again."""
     with Postgres(require("PostgreSQL", postgres_binaries())) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(postgres: Postgres) -> Iterator[PgBouncer]:
+    """Run a private PgBouncer in front of the private PostgreSQL server."""
+    with PgBouncer(require("pgbouncer", pgbouncer_binary()), postgres) as pooler:
+        yield pooler
 
 
 @pytest.fixture(scope="session")

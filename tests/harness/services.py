@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeVar
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from tests.harness.service_process import HOST, Service, ServiceError
 
@@ -43,6 +44,11 @@ def postgres_binaries(root: Path = Path("/usr/lib/postgresql")) -> Path | None:
 def redis_binary() -> Path | None:
     """Find `redis-server` on PATH."""
     return _on_path("redis-server")
+
+
+def pgbouncer_binary() -> Path | None:
+    """Find `pgbouncer` on PATH, or where Debian has it."""
+    return _on_path("pgbouncer", "/usr/sbin/pgbouncer")
 
 
 def chromium_binary() -> Path | None:
@@ -77,7 +83,29 @@ class Redis(Service):
             return False
 
 
-class Postgres(Service):
+class Unprivileged(Service):
+    """A server that refuses to run as root; it runs under another account then."""
+
+    def _surroundings(self) -> dict[str, Any]:
+        if os.geteuid() != 0:
+            return super()._surroundings()
+        accounts = {entry.pw_name: entry for entry in pwd.getpwall()}
+        account = accounts.get("postgres") or accounts.get("nobody")
+        if account is None:
+            raise ServiceError(
+                f"{self.name} refuses root, and there is no account postgres or nobody"
+            )
+        ids = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": ()}
+        return super()._surroundings() | ids
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        surroundings = self._surroundings()
+        if "user" in surroundings:
+            os.chown(self.directory, surroundings["user"], surroundings["group"])
+
+
+class Postgres(Unprivileged):
     """A PostgreSQL server with one empty database, whose data stays over restarts."""
 
     name = "PostgreSQL"
@@ -111,21 +139,8 @@ class Postgres(Service):
     def _data(self) -> Path:
         return self.directory / "data"
 
-    def _surroundings(self) -> dict[str, Any]:
-        if os.geteuid() != 0:
-            return super()._surroundings()
-        accounts = {entry.pw_name: entry for entry in pwd.getpwall()}
-        account = accounts.get("postgres") or accounts.get("nobody")
-        if account is None:
-            raise ServiceError("PostgreSQL refuses root, and no account postgres or nobody exists")
-        ids = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": ()}
-        return super()._surroundings() | ids
-
     def _prepare(self) -> None:
         super()._prepare()
-        surroundings = self._surroundings()
-        if "user" in surroundings:
-            os.chown(self.directory, surroundings["user"], surroundings["group"])
         options = f"--username {self._USER} --auth trust --encoding UTF8 --locale C --no-sync"
         self._run_to_end("initdb", "--pgdata", self._data, *options.split())
         # Before the first start, so that whoever can connect finds the database.
@@ -161,12 +176,58 @@ class Postgres(Service):
         ]
 
     def _answers(self) -> bool:
-        try:
-            with psycopg.connect(self.url, connect_timeout=2) as connection:
-                connection.execute("select 1")
-        except psycopg.OperationalError:
-            return False
-        return True
+        return _answers(self.url)
+
+
+class PgBouncer(Unprivileged):
+    """A PgBouncer in transaction mode, with few connections to a PostgreSQL server."""
+
+    name = "PgBouncer"
+    SERVER_CONNECTIONS: ClassVar[int] = 4
+
+    def __init__(self, binary: Path, postgres: Postgres) -> None:
+        super().__init__()
+        self._binary = binary
+        self._postgres = postgres
+
+    @property
+    def url(self) -> str:
+        """The address of the server's database, by way of this."""
+        return self._postgres.url.replace(f":{self._postgres.port}/", f":{self.port}/")
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        target = make_conninfo(self._postgres.url, client_encoding="UTF8")
+        (self.directory / "pgbouncer.ini").write_text(
+            f"""[databases]
+* = {target}
+[pgbouncer]
+listen_addr = {HOST}
+listen_port = {self.port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = {self.SERVER_CONNECTIONS}
+min_pool_size = {self.SERVER_CONNECTIONS}
+; A client gets another session each time, as it does where there are many clients.
+server_round_robin = 1
+"""
+        )
+
+    def _command(self) -> Sequence[str | Path]:
+        return [self._binary, self.directory / "pgbouncer.ini"]
+
+    def _answers(self) -> bool:
+        return _answers(self.url)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with psycopg.connect(url, connect_timeout=2) as connection:
+            connection.execute("select 1")
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def _on_path(*names: str) -> Path | None:
