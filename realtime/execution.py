@@ -25,6 +25,7 @@ from realtime.exceptions import CursorInvalidError
 from realtime.live import resuming
 from realtime.live_results import LiveResults, operation_of
 from realtime.live_stream import LiveStream
+from realtime.protocols.error_codes import ErrorCode
 from realtime.stream import SourceResults, Stream
 from realtime.viewer import Viewer, viewer_of
 
@@ -72,7 +73,7 @@ async def begin(
     """
     data = await resolved(handler.query_parser, data)
     try:
-        validate_data(data)
+        _check(data)
         document = parse_query(context, handler.query_parser, data)
         operation = get_operation_ast(document, data.get("operationName"))
         viewer = viewer_of(request)
@@ -91,6 +92,14 @@ async def begin(
     if is_request_error(result):
         raise RequestError(result["errors"])
     return single(result)
+
+
+def _check(data: dict[str, Any]) -> None:
+    """Check the parameters. Raises GraphQLError."""
+    try:
+        validate_data(data)
+    except GraphQLError as error:
+        raise GraphQLError(error.message, extensions={"code": ErrorCode.BAD_REQUEST}) from None
 
 
 def is_request_error(result: Result) -> bool:
