@@ -21,6 +21,7 @@ from graphql import (
     is_list_type,
     is_non_null_type,
     is_object_type,
+    parse,
 )
 
 from realtime.limits import in_order
@@ -32,7 +33,6 @@ from realtime.outline import (
     Outline,
     Spread,
     outline_of,
-    tokens_of,
 )
 
 
@@ -55,7 +55,7 @@ class Costs:
         self._lengths = _lengths(schema)
         self._shapes: dict[tuple[str, str], _Shape] = {}
         self._introspection = 1.0
-        standard = outline_of(tokens_of(get_introspection_query(input_value_deprecation=True)))
+        standard = outline_of(parse(get_introspection_query(input_value_deprecation=True)))
         cost = self.of(standard, in_order(standard), standard.operations[0], {})
         self._introspection = min(1.0, maximum / 2 / cost)
 

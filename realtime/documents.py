@@ -1,4 +1,4 @@
-"""Documents, measured, parsed and validated once."""
+"""Documents, parsed, checked against the limits and validated once."""
 
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
@@ -11,7 +11,6 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     OperationType,
-    parse,
     validate,
 )
 
@@ -25,8 +24,9 @@ from realtime.limits import (
     check_pages,
     check_variables,
     in_order,
+    parsed,
 )
-from realtime.outline import NoOutlineError, Outline, outline_of, tokens_of
+from realtime.outline import Outline, outline_of
 from realtime.protocols.error_codes import ErrorCode
 from realtime.protocols.operation import document_hash
 from realtime.trusted import TrustedDocuments
@@ -41,13 +41,11 @@ MAX_REFUSED = 32
 @dataclass(slots=True, eq=False)
 class _Entry:
     text: str
-    tokens: int
+    document: DocumentNode
     outline: Outline
     order: list[str]
     """The names of its fragments, each after those that it spreads."""
     is_paged_by_variables: bool
-    document: DocumentNode | None = None
-    """None until it is to be executed."""
     errors: dict[Any, list[GraphQLError]] = field(default_factory=dict)
     """What validation found, by its rules and its limit of errors."""
 
@@ -88,9 +86,8 @@ class DocumentCache:
             check_variables(variables, self._settings)
         if entry.is_paged_by_variables:
             self._check_pages(entry, variables, data.get("operationName"))
-        document = self._parsed(entry)
         _check_name(entry, data.get("operationName"))
-        return document
+        return entry.document
 
     async def resolve(self, data: dict[str, Any]) -> dict[str, Any]:
         """Return the parameters with the text of the document that they name. Idempotent.
@@ -116,12 +113,12 @@ class DocumentCache:
 
     def document(self, text: str) -> DocumentNode:
         """Return a document, whatever its variables may be. Raises GraphQLError."""
-        return self._parsed(self._entry(text))
+        return self._entry(text).document
 
     def operation_type(self, data: Mapping[str, Any]) -> OperationType | None:
         """Return the type of an operation, None where its document does not tell.
 
-        It does not parse the document, which may not be well-formed. Raises GraphQLError.
+        Raises GraphQLError.
         """
         name = data.get("operationName")
         kinds = [
@@ -173,7 +170,7 @@ class DocumentCache:
             )
         Limit.DOCUMENT_TOO_LARGE.check(self._settings, _size(text))
         try:
-            entry = self._measured(text)
+            entry = self._checked(text)
         except GraphQLError as error:
             self._refuse(text, error)
             raise
@@ -181,17 +178,13 @@ class DocumentCache:
             self._keep(entry)
         return entry
 
-    def _measured(self, text: str) -> _Entry:
-        tokens = tokens_of(text)
-        Limit.TOO_MANY_TOKENS.check(self._settings, len(tokens))
+    def _checked(self, text: str) -> _Entry:
+        document = parsed(text, self._settings)
         try:
-            outline = outline_of(tokens)
-        except NoOutlineError:
-            parsed(text)  # says what is wrong, unless it defines types, which an operation cannot
-            raise GraphQLError(
-                "A document may only contain operations and fragments",
-                extensions={"code": ErrorCode.GRAPHQL_VALIDATION_FAILED},
-            ) from None
+            outline = outline_of(document)
+        except GraphQLError as error:
+            give_code([error], ErrorCode.GRAPHQL_VALIDATION_FAILED)
+            raise
         order = in_order(outline)
         check_document(outline, order, self._settings)
         is_paged_by_variables = any(isinstance(size, str) for size in outline.page_sizes)
@@ -200,26 +193,7 @@ class DocumentCache:
                 cost = self._costs.of(outline, order, operation, {})
                 Limit.TOO_COSTLY.check(self._settings, cost)
         check_overlaps(outline)
-        return _Entry(text, len(tokens), outline, order, is_paged_by_variables)
-
-    def _parsed(self, entry: _Entry) -> DocumentNode:
-        """Return the document of what has been measured: parsing takes ten times as long."""
-        if entry.document is None:
-            try:
-                document = parsed(entry.text)
-                if document.token_count != entry.tokens:
-                    raise GraphQLError(
-                        "This document cannot be measured",
-                        extensions={"code": ErrorCode.GRAPHQL_PARSE_FAILED},
-                    )
-            except GraphQLError as error:
-                self._forget(entry)
-                self._refuse(entry.text, error)
-                raise
-            entry.document = document
-            if self._by_text.get(entry.text) is entry:
-                self._by_document[id(document)] = entry
-        return entry.document
+        return _Entry(text, document, outline, order, is_paged_by_variables)
 
     def _refuse(self, text: str, error: GraphQLError) -> None:
         self._refused[text] = error.with_traceback(None)
@@ -239,6 +213,7 @@ class DocumentCache:
 
     def _keep(self, entry: _Entry) -> None:
         self._by_text[entry.text] = entry
+        self._by_document[id(entry.document)] = entry
         self._characters += len(entry.text)
         while self._characters > self._settings.document_cache:
             self._forget(next(iter(self._by_text.values())))
@@ -248,15 +223,6 @@ class DocumentCache:
             del self._by_text[entry.text]
             self._by_document.pop(id(entry.document), None)
             self._characters -= len(entry.text)
-
-
-def parsed(text: str) -> DocumentNode:
-    """Return the document of a text. Raises GraphQLError with its code."""
-    try:
-        return parse(text)
-    except GraphQLError as error:
-        give_code([error], ErrorCode.GRAPHQL_PARSE_FAILED)
-        raise
 
 
 def _check_name(entry: _Entry, name: str | None) -> None:

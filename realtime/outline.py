@@ -1,47 +1,45 @@
-"""The outline of a document: what its limits ask for, read in a fraction of the time of parsing.
+"""The outline of a document: the facts about its syntax tree that the limits count."""
 
-It takes for granted that the document is well-formed. Parsing tells whether it is, and
-must count as many tokens.
-"""
-
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from graphql import (
+    ArgumentNode,
+    DirectiveNode,
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    InlineFragmentNode,
+    IntValueNode,
+    ListValueNode,
+    ObjectValueNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    ValueNode,
+    VariableNode,
+)
 
 PAGE_ARGUMENTS = ("first", "last")
 INTROSPECTION = ("__schema", "__type")
 
 PageSize = int | str
-"""What such an argument says: a number, or the name of a variable."""
+"""The value of a page argument: a number, or the name of a variable."""
 
-_TOKENS = re.compile(
-    r"""[ \t\n\r,\ufeff]*+(
-        \#[^\n\r]*+
-        | \"\"\"(?>[^"\\]|\\\"\"\"|\\|"(?!""))*+\"\"\"
-        | "(?>[^"\\\n\r]|\\.)*+"
-        | \.\.\.
-        | [_A-Za-z][_0-9A-Za-z]*+
-        | -?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?
-        | [^ \t\n\r,\ufeff]
-    )""",
-    re.VERBOSE,
-)
-_NAME = re.compile(r"[_A-Za-z]")
-_INT = re.compile(r"-?[0-9]+$")
-_END = "\0"
 _DIGITS = 12
-"""Of a number; the rest changes nothing, and numbers of thousands of digits take time."""
+"""Digits of a number that are read: more make no difference to a limit, but take time."""
 
 
 @dataclass(slots=True)
 class Field:
-    """A field of a selection set; those of inline fragments are among them."""
+    """A field of a selection set; the fields of its inline fragments are in the same set."""
 
     key: str
     """Its name in the result: its alias, if it has one."""
     name: str
     on: str | None
-    """The type condition that is nearest around it in its selection set."""
+    """The nearest type condition around it in its selection set."""
     sizes: tuple[PageSize, ...] = ()
     selections: "list[Field | Spread]" = field(default_factory=list)
 
@@ -53,9 +51,9 @@ class Spread:
     name: str
     on: str | None
     depth: int
-    """Fields that it is nested in."""
+    """Number of fields around it."""
     introspects: bool
-    """Whether it is nested in one of introspection."""
+    """Whether a field of introspection is around it."""
 
 
 @dataclass(slots=True)
@@ -84,185 +82,131 @@ class Outline:
     fragments: Mapping[str, Definition]
     longest_list: int
     page_sizes: list[PageSize]
-    nesting: int
-    """Selection sets in each other, of introspection and of inline fragments, too."""
 
 
-class NoOutlineError(ValueError):
-    """The text is no document of operations and fragments, or is not well-formed."""
+def outline_of(document: DocumentNode) -> Outline:
+    """Return the outline of a document. Raises GraphQLError where it defines types.
 
-
-def tokens_of(text: str) -> list[str]:
-    """Return the tokens, comments among them."""
-    return _TOKENS.findall(text)
-
-
-def outline_of(tokens: list[str]) -> Outline:
-    """Return the outline of a document with these tokens. Raises NoOutlineError."""
-    reader = _Reader([token for token in tokens if token[0] != "#"])
-    try:
-        return reader.document()
-    except IndexError:
-        raise NoOutlineError from None
+    It takes time linear in the size of the document. The parser limits how deeply a
+    document is nested, and so the recursion here.
+    """
+    return _Reader().document(document)
 
 
 class _Reader:
-    """Reads from front to end, without recursion: documents may be nested deeply."""
-
-    def __init__(self, tokens: list[str]) -> None:
-        self._tokens = [*tokens, _END]
-        self._position = 0
-        self._longest_list = self._nesting = 0
+    def __init__(self) -> None:
+        self._longest_list = 0
         self._page_sizes: list[PageSize] = []
 
-    def document(self) -> Outline:
+    def document(self, document: DocumentNode) -> Outline:
         operations: list[Definition] = []
         fragments: dict[str, Definition] = {}
-        while self._peek() != _END:
-            definition = self._definition()
-            if definition.kind == "fragment":
-                name = definition.name or ""
-                if name in fragments:  # validation refuses it, but looks at both
-                    name = f"{name} {len(fragments)}"
-                fragments[name] = definition
-            else:
-                operations.append(definition)
-        return Outline(operations, fragments, self._longest_list, self._page_sizes, self._nesting)
+        for node in document.definitions:
+            match node:
+                case OperationDefinitionNode():
+                    operations.append(self._operation(node))
+                case FragmentDefinitionNode(name=name):
+                    # Validation refuses a second fragment of the same name, but looks at both.
+                    is_new = name.value not in fragments
+                    key = name.value if is_new else f"{name.value} {len(fragments)}"
+                    fragments[key] = self._fragment(node)
+                case _:
+                    raise GraphQLError("A document may only contain operations and fragments")
+        return Outline(operations, fragments, self._longest_list, self._page_sizes)
 
-    def _definition(self) -> Definition:
-        if self._peek()[0] == '"':  # a description
-            self._next()
-        kind = "query" if self._peek() == "{" else self._next()
-        definition = Definition(kind)
-        if kind == "fragment":
-            definition.name = self._next()
-            self._expect("on")
-            definition.on = self._next()
-        elif kind not in ("query", "mutation", "subscription"):
-            raise NoOutlineError
-        else:
-            if _NAME.match(self._peek()):
-                definition.name = self._next()
-            if self._peek() == "(":
-                self._variables(definition)
-        self._directives(definition)
-        self._expect("{")
-        self._selections(definition)
+    def _operation(self, node: OperationDefinitionNode) -> Definition:
+        definition = Definition(node.operation.value, node.name.value if node.name else None)
+        for variable in node.variable_definitions or ():
+            self._directives(definition, variable.directives)
+            if variable.default_value is not None:
+                self._value(variable.default_value)
+            if isinstance(variable.default_value, IntValueNode):
+                definition.defaults[variable.variable.name.value] = _int(variable.default_value)
+        self._directives(definition, node.directives)
+        self._selections(definition, definition.selections, node.selection_set, None, 0, False)
         return definition
 
-    def _selections(self, definition: Definition) -> None:
-        tokens = self._tokens
-        open_: list[tuple[list[Field | Spread], str | None, int, bool]] = [
-            (definition.selections, None, 0, False)
-        ]
-        while open_:
-            self._nesting = max(self._nesting, len(open_))
-            selections, on, depth, introspects = open_[-1]
-            lexeme = self._next()
-            if lexeme == "}":
-                open_.pop()
-            elif lexeme == "...":
-                if _NAME.match(self._peek()) and self._peek() != "on":
-                    spread = Spread(self._next(), on, depth, introspects)
+    def _fragment(self, node: FragmentDefinitionNode) -> Definition:
+        on = node.type_condition.name.value
+        definition = Definition("fragment", node.name.value, on)
+        self._directives(definition, node.directives)
+        self._selections(definition, definition.selections, node.selection_set, None, 0, False)
+        return definition
+
+    def _selections(
+        self,
+        definition: Definition,
+        selections: list[Field | Spread],
+        selection_set: SelectionSetNode,
+        on: str | None,
+        depth: int,
+        introspects: bool,
+    ) -> None:
+        for node in selection_set.selections:
+            self._directives(definition, node.directives)
+            match node:
+                case FieldNode():
+                    selections.append(self._field(definition, node, on, depth, introspects))
+                case FragmentSpreadNode():
+                    spread = Spread(node.name.value, on, depth, introspects)
                     selections.append(spread)
                     definition.spreads.append(spread)
-                    self._directives(definition)
-                    continue
-                if self._peek() == "on":
-                    self._next()
-                    on = self._next()
-                self._directives(definition)
-                self._expect("{")
-                open_.append((selections, on, depth, introspects))
-            else:
-                key = lexeme
-                if tokens[self._position] == ":":
-                    self._next()
-                    lexeme = self._next()
-                    definition.aliases += 1
-                selection = Field(key, lexeme, on)
-                selections.append(selection)
-                if tokens[self._position] == "(":
-                    selection.sizes = self._arguments()
-                if tokens[self._position] == "@":
-                    self._directives(definition)
-                introspects = introspects or lexeme in INTROSPECTION
-                if depth == 0:
-                    definition.root_fields += 1
-                if not introspects and depth >= definition.depth:
-                    definition.depth = depth + 1
-                if tokens[self._position] == "{":
-                    self._next()
-                    open_.append((selection.selections, None, depth + 1, introspects))
+                case InlineFragmentNode(type_condition=condition):
+                    inner = on if condition is None else condition.name.value
+                    self._selections(
+                        definition, selections, node.selection_set, inner, depth, introspects
+                    )
 
-    def _arguments(self) -> tuple[PageSize, ...]:
-        self._expect("(")
-        sizes: list[PageSize] = []
-        while self._peek() != ")":
-            name = self._next()
-            self._expect(":")
-            if name in PAGE_ARGUMENTS:
-                if _INT.match(self._peek()):
-                    sizes.append(int(self._peek()[:_DIGITS]))
-                elif self._peek() == "$":
-                    sizes.append(self._tokens[self._position + 1])
-            self._value()
-        self._next()
-        self._page_sizes += sizes
-        return tuple(sizes)
+    def _field(
+        self, definition: Definition, node: FieldNode, on: str | None, depth: int, introspects: bool
+    ) -> Field:
+        name = node.name.value
+        selected = Field(node.alias.value if node.alias else name, name, on)
+        definition.aliases += node.alias is not None
+        if node.arguments:
+            selected.sizes = tuple(self._arguments(node.arguments))
+            self._page_sizes += selected.sizes
+        introspects = introspects or name in INTROSPECTION
+        if depth == 0:
+            definition.root_fields += 1
+        if not introspects and depth >= definition.depth:
+            definition.depth = depth + 1
+        if node.selection_set is not None:
+            self._selections(
+                definition, selected.selections, node.selection_set, None, depth + 1, introspects
+            )
+        return selected
 
-    def _variables(self, definition: Definition) -> None:
-        self._expect("(")
-        name = ""
-        while (lexeme := self._next()) != ")":
-            if lexeme == "$":
-                name = self._next()
-            elif lexeme == "@":
-                self._position -= 1
-                self._directives(definition)
-            elif lexeme == "=":
-                if _INT.match(self._peek()):
-                    definition.defaults[name] = int(self._peek()[:_DIGITS])
-                self._value()
-
-    def _directives(self, definition: Definition) -> None:
-        while self._peek() == "@":
-            self._position += 2
+    def _directives(
+        self, definition: Definition, directives: Sequence[DirectiveNode] | None
+    ) -> None:
+        for directive in directives or ():
             definition.directives += 1
-            if self._peek() == "(":
-                page_sizes = self._page_sizes
-                self._page_sizes = []  # those of directives are their own affair
-                self._arguments()
-                self._page_sizes = page_sizes
+            self._arguments(directive.arguments or ())  # their page sizes limit nothing
 
-    def _value(self) -> None:
-        """Skip a value; count the items of its lists."""
-        open_: list[int | None] = []  # the items of each list; None for an object
-        while True:
-            lexeme = self._next()
-            if lexeme in ("]", "}"):
-                items = open_.pop()
-                self._longest_list = max(self._longest_list, items or 0)
-            else:
-                if open_ and (items := open_[-1]) is not None:
-                    open_[-1] = items + 1
-                if lexeme == "[":
-                    open_.append(0)
-                elif lexeme == "{":
-                    open_.append(None)
-                elif lexeme == "$":
-                    self._next()
-            if not open_:
-                return
+    def _arguments(self, arguments: Iterable[ArgumentNode]) -> list[PageSize]:
+        sizes: list[PageSize] = []
+        for argument in arguments:
+            if argument.name.value in PAGE_ARGUMENTS:
+                match argument.value:
+                    case IntValueNode():
+                        sizes.append(_int(argument.value))
+                    case VariableNode(name=name):
+                        sizes.append(name.value)
+            self._value(argument.value)
+        return sizes
 
-    def _peek(self) -> str:
-        return self._tokens[self._position]
+    def _value(self, value: ValueNode) -> None:
+        """Note the longest list in a value."""
+        match value:
+            case ListValueNode(values=values):
+                self._longest_list = max(self._longest_list, len(values))
+                for item in values:
+                    self._value(item)
+            case ObjectValueNode(fields=fields):
+                for each in fields:
+                    self._value(each.value)
 
-    def _next(self) -> str:
-        token = self._tokens[self._position]
-        self._position += 1
-        return token
 
-    def _expect(self, expected: str) -> None:
-        if self._next() != expected:
-            raise NoOutlineError
+def _int(node: IntValueNode) -> int:
+    return int(node.value[:_DIGITS])

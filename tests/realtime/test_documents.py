@@ -36,7 +36,7 @@ def validated(cache: DocumentCache, text: str, schema: GraphQLSchema = SCHEMA) -
 def test_the_second_time_costs_no_work(text: str, errors: list[str]) -> None:
     documents_ = cache()
     assert validated(documents_, text) == errors
-    with patch.object(documents, "parse"), patch.object(documents, "validate") as again:
+    with patch.object(documents, "parsed"), patch.object(documents, "validate") as again:
         assert validated(documents_, text) == errors
         again.assert_not_called()
 
@@ -82,7 +82,7 @@ def test_what_is_wrong_is_looked_for_once() -> None:
     documents_ = cache()
     with pytest.raises(GraphQLError):
         parsed(documents_, "{")
-    with patch.object(documents, "parse") as again, pytest.raises(GraphQLError):
+    with patch.object(documents, "parsed") as again, pytest.raises(GraphQLError):
         parsed(documents_, "{")
     again.assert_not_called()
 

@@ -222,20 +222,20 @@ class TestBadDocuments:
         assert await client.query("{ quick }") == DONE
 
     @pytest.mark.parametrize(
-        ("query", "code"),
+        "query",
         [
-            (nested("{a", "}", 600), "DOCUMENT_TOO_DEEP"),
-            ("{ remember(word: " + nested("[", "]", 600) + ") }", "GRAPHQL_PARSE_FAILED"),
-            ("query ($x: " + nested("[", "]", 600) + ") { quick }", "GRAPHQL_PARSE_FAILED"),
+            nested("{a", "}", 600),
+            "{ remember(word: " + nested("[", "]", 600) + ") }",
+            "query ($x: " + nested("[", "]", 600) + ") { quick }",
         ],
         ids=["selections", "values", "types"],
     )
     async def test_what_is_nested_too_deeply_gets_an_error(
-        self, query: str, code: str, client: GraphQLClient
+        self, query: str, client: GraphQLClient
     ) -> None:
         with pytest.raises(OperationError) as caught:
             await client.query(query)
-        assert caught.value.codes == [code]
+        assert caught.value.codes == ["DOCUMENT_TOO_DEEP"]
         assert await client.query("{ quick }") == DONE
 
 
