@@ -6,9 +6,11 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 
 from benchmarks import machine
+from benchmarks.attacks.catalogue import ATTACKS
 from benchmarks.catalogue import CONTENDERS, FOLLOWING, QUERIED, chosen
 from benchmarks.workloads import (
     fanout,
+    hostile,
     http,
     inboxes,
     limits,
@@ -96,6 +98,12 @@ def _limits(arguments: Arguments) -> Iterator[str]:
         yield limits.report(figures, limits.TITLES[kind])
 
 
+def _hostile(arguments: Arguments) -> Iterator[str]:
+    [ours] = chosen(("ours-production",))
+    names = arguments.attacks or ATTACKS
+    yield hostile.report([hostile.measure(ours, name) for name in names])
+
+
 WORKLOADS: dict[str, Callable[[Arguments], Iterator[str]]] = {
     "fanout": _fanout,
     "inboxes": _inboxes,
@@ -107,6 +115,7 @@ WORKLOADS: dict[str, Callable[[Arguments], Iterator[str]]] = {
     "stalls": _stalls,
     "profile": _profile,
     "limits": _limits,
+    "hostile": _hostile,
 }
 
 
@@ -129,10 +138,13 @@ def _arguments() -> Arguments:
     parser.add_argument("workloads", nargs="*", metavar="workload", help=", ".join(WORKLOADS))
     parser.add_argument("--servers", type=_names, help=", ".join(CONTENDERS))
     parser.add_argument("--subscribers", type=_counts, help="100,1000")
+    parser.add_argument("--attacks", type=lambda text: text.split(","), help=", ".join(ATTACKS))
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     if unknown := set(arguments.workloads) - set(WORKLOADS):
         parser.error(f"no workload {', '.join(unknown)}; there are {', '.join(WORKLOADS)}")
+    if unknown := set(arguments.attacks or ()) - set(ATTACKS):
+        parser.error(f"no attack {', '.join(unknown)}; there are {', '.join(ATTACKS)}")
     return arguments
 
 

@@ -21,6 +21,15 @@ _CLEW = {
 }
 _SEED = (sys.executable, "-m", "benchmarks.ours.seed")
 
+_PRODUCTION = {
+    "DJANGO_SETTINGS_MODULE": "benchmarks.ours.production",
+    "CLEW_ENV_FILE": os.devnull,
+    "CLEW_HTTPS": "0",
+    "SECRET_KEY": "benchmarks",
+    "ALLOWED_HOSTS": "127.0.0.1",
+}
+"""The limits of production."""
+
 
 def _node(peer: str) -> Callable[[int], list[str | Path]]:
     return lambda port: [node(), PEERS / peer / "server.mjs", str(port)]
@@ -55,6 +64,13 @@ _ALL = (
         environment=_CLEW,
     ),
     Contender(
+        name="ours-production",
+        about="Clew, `manage.py serve`, with the limits of production",
+        command=lambda port: [sys.executable, _MANAGE, "serve", "--port", str(port)],
+        seed=(sys.executable, "-m", "benchmarks.ours.hostile_seed"),
+        environment=_PRODUCTION,
+    ),
+    Contender(
         name="ours-daphne",
         about="Clew on Daphne",
         command=daphne(_OURS),
@@ -83,7 +99,7 @@ _ALL = (
 
 CONTENDERS = {contender.name: contender for contender in _ALL}
 
-FOLLOWING = tuple(CONTENDERS)
+FOLLOWING = tuple(name for name in CONTENDERS if name != "ours-production")
 """Those that have the subscription `getOrder`, or something like it."""
 
 QUERIED = ("ours", "ours-daphne", "mercurius", "graphql-ws", "strawberry", "ariadne")

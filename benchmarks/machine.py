@@ -53,3 +53,15 @@ def cpu_seconds(pid: int) -> float:
 def resident(pid: int) -> int:
     """Return the bytes of memory that a process has resident."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+
+
+def peak(pid: int) -> int:
+    """Return the most bytes that a process had resident since its peak was forgotten."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    [line] = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024
+
+
+def forget_peak(pid: int) -> None:
+    """Have the peak of a process begin at what it has resident now."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")

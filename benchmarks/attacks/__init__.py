@@ -1,0 +1,1 @@
+"""Clients that mean harm, each in a process of its own: `python -m benchmarks.attacks NAME`."""
