@@ -15,7 +15,14 @@ from accounts.models import User
 from realtime.publishing import transactional
 
 LONGEST_USERNAME = 150
-"""Characters that Django gives it."""
+"""Characters of a username, as in Django's model."""
+
+LONGEST_INPUT = 1_000
+"""Characters of a username as it was typed, or of a password.
+
+Checked first: Unicode normalisation of 30,000 combining marks takes a second, in which no other
+thread can run.
+"""
 
 
 def user_with_password(request: HttpRequest, username: str, password: str) -> User | None:
@@ -23,6 +30,8 @@ def user_with_password(request: HttpRequest, username: str, password: str) -> Us
 
     It takes as long where there is no such user. Raises ValidationError where too many failed.
     """
+    if len(username) > LONGEST_INPUT or len(password) > LONGEST_INPUT:
+        return None
     username = User.normalize_username(username)
     if len(username) > LONGEST_USERNAME or not is_storable(username + password):
         return None
@@ -34,6 +43,8 @@ def user_with_password(request: HttpRequest, username: str, password: str) -> Us
 
 def create_user(username: str, email: str = "", password: str | None = None) -> User:
     """Create a user; without a password nobody can log in. Raises ValidationError."""
+    if len(username) > LONGEST_INPUT:
+        raise ValidationError(f"The username is longer than {LONGEST_USERNAME} characters")
     user = User(
         username=User.normalize_username(username), email=User.objects.normalize_email(email)
     )
@@ -91,6 +102,8 @@ def _faults(user: User) -> list[str]:
 
 
 def _faults_of_password(password: str, user: User) -> list[str]:
+    if len(password) > LONGEST_INPUT:
+        return [f"The password is longer than {LONGEST_INPUT:,} characters"]
     if not is_storable(password):
         return ["The password has characters that cannot be stored"]
     try:

@@ -1,6 +1,9 @@
 """createUser: who may, and with what."""
 
+import unicodedata
+from collections.abc import Iterator
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -104,3 +107,33 @@ class TestWithoutAPassword:
     async def test_in_demo_mode_anyone_may(self, ask: Ask, settings: Any) -> None:
         settings.CLEW_DEMO = True
         assert (await ask(CREATE, name="user_three"))["createUser"]["success"]
+
+
+class TestLongInput:
+    """Unicode normalisation of long texts takes seconds, so their length is checked first."""
+
+    MARKS = "a" + "\u0315\u0300\u05ae" * 10_000
+
+    @pytest.fixture(autouse=True)
+    def _normalises_short_texts_only(self) -> Iterator[None]:
+        normalise = unicodedata.normalize
+
+        def short_only(form: Any, text: str) -> str:
+            assert len(text) <= 1_000
+            return normalise(form, text)
+
+        with patch("unicodedata.normalize", short_only):
+            yield
+
+    async def test_a_long_username_is_refused(self, ask: Ask) -> None:
+        answer = await ask(CREATE, name=self.MARKS, password="a ball of thread")
+        assert answer["createUser"]["errors"] == ["The username is longer than 150 characters"]
+
+    async def test_a_long_password_is_refused(self, ask: Ask) -> None:
+        answer = await ask(CREATE, name="user_one", password=self.MARKS)
+        assert answer["createUser"]["errors"] == ["The password is longer than 1,000 characters"]
+
+    @pytest.mark.parametrize("long", ["name", "password"])
+    async def test_a_login_with_long_input_fails(self, long: str, ask: Ask) -> None:
+        given = {"name": "user_one", "password": "a ball of thread", long: self.MARKS}
+        assert not (await ask(LOGIN, **given))["login"]["ok"]
