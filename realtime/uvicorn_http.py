@@ -1,4 +1,4 @@
-"""Uvicorn's HTTP, whose connections are read in turn, and closed while the process drains.
+"""Uvicorn's HTTP with limits, whose connections are read in turn, and closed during a drain.
 
 `manage.py serve` uses this; elsewhere `--http realtime.uvicorn_http:HTTP` does.
 """
@@ -11,9 +11,10 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from realtime.arrivals import InTurn
 from realtime.draining import is_draining, when_draining
+from realtime.uvicorn_limits import Bounded
 
 
-class HTTP(InTurn, AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # the one that is installed
+class HTTP(InTurn, Bounded, AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # the one that is installed
     """One connection."""
 
     app: ASGIApp

@@ -16,6 +16,7 @@ from websockets.http11 import Request
 from realtime.arrivals import InTurn
 from realtime.extensions import WRITER
 from realtime.rounds import Rounds
+from realtime.uvicorn_pacing import Paced
 
 # RFC 6455, section 5.2: a whole message of text in one frame, which a server does not mask.
 _FINAL_TEXT = 0x81
@@ -106,7 +107,7 @@ class _Inbox:
                 return
 
 
-class WebSocket(InTurn, WebSocketsSansIOProtocol):  # type: ignore[misc]  # of `eof_received`
+class WebSocket(InTurn, Paced, WebSocketsSansIOProtocol):  # type: ignore[misc]  # of `eof_received`
     """One connection, with a `Writer` among the extensions of its scope."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
