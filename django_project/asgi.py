@@ -17,6 +17,7 @@ from django.urls import re_path  # noqa: E402
 from starlette.types import ASGIApp  # noqa: E402
 
 import accounts.resolvers  # noqa: E402
+from django_project.bodies import LimitedBodies  # noqa: E402
 from django_project.explorer import GraphiQL  # noqa: E402
 from django_project.headers import GRAPHIQL, SecurityHeaders  # noqa: E402
 from django_project.hosts import AllowedHosts  # noqa: E402
@@ -63,7 +64,7 @@ application = SecurityHeaders(
             "http": URLRouter(
                 [
                     graphql_route,
-                    re_path("", django_application),  # type: ignore[arg-type]  # ASGI
+                    re_path("", LimitedBodies(django_application)),  # type: ignore[arg-type]  # ASGI
                 ]
             ),
             "lifespan": lifespan,
