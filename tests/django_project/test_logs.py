@@ -124,3 +124,15 @@ async def test_query_strings(method: str, path: str, application: Any, log: Any)
     query = urlencode({"message": SECRET * 100, "query": SECRET, "token": SECRET})
     await send(application, method, f"{path}?{query}")
     assert SECRET not in log.text
+
+
+async def test_a_long_path_is_cut(application: Any, log: Any) -> None:
+    await send(application, "GET", "/" + "x" * 60_000)
+    assert "Not Found: /xxx" in log.text
+    assert len(log.text) < 3_000
+
+
+async def test_a_host_that_is_not_allowed_is_one_line(application: Any, log: Any) -> None:
+    await send(application, "GET", "/", host="evil.example.org")
+    assert "Invalid HTTP_HOST header" in log.text
+    assert "Traceback" not in log.text
