@@ -16,6 +16,7 @@ from django.db.models import (
     QuerySet,
     prefetch_related_objects,
 )
+from django.db.models.query import ModelIterable
 
 M = TypeVar("M", bound=Model)
 
@@ -62,7 +63,10 @@ class ByKey(Generic[M]):
     """Keys up to which the statement, a row of ORs, is run in less time than another compiled."""
 
     def __init__(self, rows: QuerySet[M]) -> None:
-        rows.in_bulk(())  # raises TypeError for what it does not take
+        """Take a queryset of objects. Raises TypeError for a slice, or for values()."""
+        if not issubclass(rows._iterable_class, ModelIterable):  # `in_bulk` admits it from 6.1 on
+            raise TypeError("ByKey takes a queryset of objects, not one of values().")
+        rows.in_bulk(())  # refuses a slice
         self._rows = rows
         self._is_composite = isinstance(rows.model._meta.pk, CompositePrimaryKey)
         self._by_number: dict[int, Compiled[M]] = {}

@@ -223,5 +223,6 @@ class TestAdmin:
         assert self.log_in(client, "pass").status_code == 302
 
 
+@pytest.mark.django_db  # on SQLite the checks of a JSONField ask the database
 def test_nothing_is_amiss_in_its_settings() -> None:
     assert [message for message in run_checks() if "axes" in str(message.id)] == []

@@ -142,7 +142,12 @@ class TestByKey:
             ByKey(Book.objects.all())(["one"])
 
     @pytest.mark.parametrize(
-        "rows", [lambda: Book.objects.values("pk"), lambda: Book.objects.all()[:1]]
+        "rows",
+        [
+            lambda: Book.objects.values("pk"),
+            lambda: Book.objects.values_list("pk", "title"),
+            lambda: Book.objects.all()[:1],
+        ],
     )
     def test_refuses_rows_without_keys(self, rows: Any) -> None:
         with pytest.raises(TypeError):

@@ -72,9 +72,10 @@ def test_a_project_without_an_application_is_told(told: dict[str, Any], settings
         call_command("serve")
 
 
-def test_a_project_without_uvicorn_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "uvicorn", None)
-    with pytest.raises(CommandError, match="install uvicorn"):
+@pytest.mark.parametrize("name", ["uvicorn", "websockets"])
+def test_missing_package_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(CommandError, match=rf"needs {name}: install clew\[serve\]"):
         call_command("serve")
 
 

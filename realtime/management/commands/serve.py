@@ -4,6 +4,7 @@ import socket
 from argparse import ArgumentParser, ArgumentTypeError
 from contextlib import suppress
 from errno import EADDRINUSE
+from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
@@ -26,6 +27,9 @@ client may take for a broken network, and try again.
 KEEP_ALIVE = 75
 """Seconds that a connection may idle between requests: more than proxies hold theirs, for the
 usual 60, lest one sends a request into a connection that is being closed."""
+
+NEEDED = ("uvicorn", "websockets")
+"""What Uvicorn's extra `standard` brings, as far as the server cannot do without."""
 
 LAST_PORT = 2**16 - 1
 
@@ -105,10 +109,13 @@ class Command(BaseCommand):
         **_: Any,
     ) -> None:
         """Run until told to end."""
-        try:
-            import uvicorn
-        except ImportError:
-            raise CommandError("This needs Uvicorn: install uvicorn[standard].") from None
+        if missing := [name for name in NEEDED if find_spec(name) is None]:
+            raise CommandError(
+                f"manage.py serve needs {' and '.join(missing)}: install clew[serve], "
+                "or uvicorn[standard]."
+            )
+        import uvicorn
+
         application: str = getattr(settings, "ASGI_APPLICATION", None) or ""
         if "." not in application:
             raise CommandError("Set ASGI_APPLICATION, as 'project.asgi.application'.")
