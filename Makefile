@@ -9,7 +9,7 @@ SOURCES := accounts benchmarks django_project messaging orders realtime tests ma
 .PHONY: run test faults bench check audit format lock graphiql clean
 
 run: .venv/run .env ## Serve the demo on http://127.0.0.1:8000, PORT=… elsewhere
-	@$(BIN)/python manage.py demo $(PORT)
+	@DEBUG=$${DEBUG-1} $(BIN)/python manage.py demo $(PORT)
 
 test: .venv/dev ## Run all tests, in three processes; ARGS="tests/realtime -k hub" for some, in one
 	@mkdir -p build
@@ -76,6 +76,6 @@ clean: ## Remove what was made, but for the database
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
 
-# Settings of this checkout: development, with a secret of its own.
+# Settings of this checkout: a secret of its own. Demo mode is not among them: `make run` alone turns it on.
 .env:
-	@$(PYTHON) -c 'import secrets; print("DEBUG=1\nSECRET_KEY=" + secrets.token_urlsafe(50))' > $@
+	@$(PYTHON) -c 'import secrets; print("SECRET_KEY=" + secrets.token_urlsafe(50))' > $@

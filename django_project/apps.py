@@ -6,6 +6,8 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.utils.autoreload import BaseReloader, autoreload_started
 
+import django_project.checks  # noqa: F401  (registers them)
+
 
 class ProjectConfig(AppConfig):
     """Has the development server watch what is not Python."""

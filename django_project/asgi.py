@@ -13,11 +13,13 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import WebsocketDenier  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.contrib.staticfiles.storage import staticfiles_storage  # noqa: E402
+from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 from django.urls import re_path  # noqa: E402
 from starlette.types import ASGIApp  # noqa: E402
 
 import accounts.resolvers  # noqa: E402
 from django_project.bodies import LimitedBodies  # noqa: E402
+from django_project.checks import check_demo_by_file  # noqa: E402
 from django_project.explorer import GraphiQL  # noqa: E402
 from django_project.headers import GRAPHIQL, SecurityHeaders  # noqa: E402
 from django_project.hosts import AllowedHosts  # noqa: E402
@@ -29,6 +31,8 @@ from realtime.lifespan import lifespan  # noqa: E402
 from realtime.transports.origins import Origins  # noqa: E402
 
 logger = logging.getLogger("django_project")
+for error in check_demo_by_file():
+    raise ImproperlyConfigured(error.msg)
 if settings.CLEW_DEMO:
     logger.warning(
         "Demo mode is on: anyone who reaches this server may read and write everything. "

@@ -23,12 +23,20 @@ def each(pattern: str, error: str) -> Callable[[list[str]], None]:
 
 env = Env()
 ENV_FILE = env.str("CLEW_ENV_FILE", str(BASE_DIR / ".env"))
-env.read_env(ENV_FILE, recurse=False)
 
 try:
+    # Read before the file, which cannot turn them on: it may be left over from a demo.
     DEBUG = env.bool("DEBUG", False)
     CLEW_DEMO = env.bool("CLEW_DEMO", DEBUG)
     """Anonymous callers may read and write everything."""
+    env.read_env(ENV_FILE, recurse=False)
+    DEMO_BY_FILE = [
+        name
+        for name, on in (("DEBUG", DEBUG), ("CLEW_DEMO", CLEW_DEMO))
+        if not on and env.bool(name, False)
+    ]
+    """What the file tries to turn on: django_project/checks.py."""
+    CLEW_DEMO = CLEW_DEMO and env.bool("CLEW_DEMO", DEBUG)  # the file may turn it off
     CLEW_HTTPS = env.bool("CLEW_HTTPS", not (DEBUG or CLEW_DEMO))
     """Whoever comes by plain HTTP is sent to HTTPS, and cookies go by no other way."""
     CLEW_INTROSPECTION = env.bool("CLEW_INTROSPECTION", DEBUG)

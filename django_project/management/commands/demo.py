@@ -25,7 +25,9 @@ class Command(BaseCommand):
     def handle(self, *, port: int, **_: Any) -> None:
         """Run until interrupted."""
         if not settings.CLEW_DEMO:
-            raise CommandError("Demo mode is off: set DEBUG=1 or CLEW_DEMO=1 for the demo.")
+            raise CommandError(
+                "Demo mode is off. `make run` turns it on, and so does DEBUG=1 in the environment."
+            )
         self._check_port(port)
         call_command("migrate", verbosity=0)
         if password := load_demo():

@@ -33,6 +33,9 @@ NEEDED = ("uvicorn", "websockets")
 
 LAST_PORT = 2**16 - 1
 
+CHECKS = "serve"
+"""Tag of system checks, also of those for deployment alone, that must pass before it serves."""
+
 HEALTHCHECK_TIMEOUT = 30
 """Seconds in which a worker must answer its supervisor, also while it imports the project."""
 
@@ -119,6 +122,8 @@ class Command(BaseCommand):
         application: str = getattr(settings, "ASGI_APPLICATION", None) or ""
         if "." not in application:
             raise CommandError("Set ASGI_APPLICATION, as 'project.asgi.application'.")
+        # Here, where an error ends the command: workers that fail are started again and again.
+        self.check(tags=[CHECKS], include_deployment_checks=True)
         if workers > 1 and not doorbell.reaches_other_processes():
             self._warn_of_memory()
         check_port(host, port)
