@@ -1,9 +1,13 @@
-"""The environment of the tests, as a pytest plugin that is loaded before Django's settings.
+"""The environment of the tests, which `tests.settings` imports before the project's settings.
 
 Nothing of the developer's own `.env` or shell may reach the tests.
 """
 
 import os
+from pathlib import Path
+
+# For the databases of the tests.
+(Path(__file__).resolve().parents[1] / "build").mkdir(exist_ok=True)
 
 os.environ.update(
     {

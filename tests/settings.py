@@ -1,5 +1,6 @@
 """The project's settings, with the tests' own app."""
 
+import tests.environment  # noqa: F401  # isort: split
 from django_project.settings import *  # noqa: F403
 from django_project.settings import INSTALLED_APPS, STORAGES
 

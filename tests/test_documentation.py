@@ -112,7 +112,11 @@ def test_the_operations_of_the_readme_are_valid() -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["run", "test", "bench", "check", "audit", "format", "lock", "graphiql"]
+    "target",
+    [
+        *("run", "test", "test-newest", "test-install", "bench"),
+        *("check", "audit", "format", "lock", "graphiql"),
+    ],
 )
 def test_the_commands_are_there(target: str) -> None:
     assert f"make {target}" in text("README.md") + text("CONTRIBUTING.md")
@@ -121,6 +125,11 @@ def test_the_commands_are_there(target: str) -> None:
 
 def test_ci_calls_the_commands_of_the_readme() -> None:
     assert "\nmake check\nmake test\n" in text(".ci/run")
+
+
+def test_ci_tests_the_newest_versions_and_the_installation() -> None:
+    assert "\nmake test-install\n" in text(".ci/run")
+    assert "make test-newest" in text(".ci/run")
 
 
 @pytest.mark.parametrize(
@@ -143,6 +152,7 @@ def test_links_to_headings_lead_somewhere(page: Path) -> None:
     [
         "requirements.lock",
         "requirements-dev.lock",
+        "requirements-uv.lock",
         "graphiql/package-lock.json",
         "tests/clients/package-lock.json",
     ],
