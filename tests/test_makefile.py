@@ -3,6 +3,7 @@
 import re
 import subprocess
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -10,9 +11,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def run(directory: Path, *arguments: str) -> str:
-    command = ("make", "-f", ROOT / "Makefile", *arguments)
-    done = subprocess.run(command, cwd=directory, check=True, capture_output=True, text=True)
-    return done.stdout
+    command = ["make", "-f", str(ROOT / "Makefile"), *arguments]
+    return subprocess.run(command, cwd=directory, check=True, stdout=PIPE, text=True).stdout
 
 
 @pytest.mark.parametrize("arguments", [(), ("help",)], ids=["make", "make help"])

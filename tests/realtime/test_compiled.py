@@ -132,7 +132,14 @@ class TestByKey:
     def test_serves_every_thread(self, books: list[Book]) -> None:
         by_key = ByKey(Book.objects.all())
         found = [by_key([books[0].pk])]
-        thread = Thread(target=lambda: found.append(by_key([books[1].pk])))
+
+        def find() -> None:
+            try:
+                found.append(by_key([books[1].pk]))
+            finally:
+                connections.close_all()
+
+        thread = Thread(target=find)
         thread.start()
         thread.join()
         assert found == [{book.pk: book} for book in books[:2]]
