@@ -131,14 +131,16 @@ class Direct(ServerProcess):
 def test_server_does_not_start_where_a_file_sets_debug(
     line: tuple[str, ...], left_over: dict[str, str]
 ) -> None:
-    with pytest.raises(ServiceError, match="sets DEBUG, but demo mode cannot"):
-        Direct(left_over, line).start()
+    refusal = pytest.raises(ServiceError, match="sets DEBUG, but demo mode cannot")
+    with refusal, Direct(left_over, line):
+        pass
 
 
 def test_server_does_not_start_where_a_file_sets_demo_mode(left_over: dict[str, str]) -> None:
     Path(left_over["CLEW_ENV_FILE"]).write_text("CLEW_DEMO=1\nSECRET_KEY=left-over\n")
-    with pytest.raises(ServiceError, match="sets CLEW_DEMO, but demo mode cannot"):
-        Direct(left_over, ("manage.py", "serve", "--port")).start()
+    refusal = pytest.raises(ServiceError, match="sets CLEW_DEMO, but demo mode cannot")
+    with refusal, Direct(left_over, ("manage.py", "serve", "--port")):
+        pass
 
 
 def test_deployment_check_names_the_file(left_over: dict[str, str]) -> None:
