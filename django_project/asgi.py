@@ -24,6 +24,7 @@ from django_project.explorer import GraphiQL  # noqa: E402
 from django_project.headers import GRAPHIQL, SecurityHeaders  # noqa: E402
 from django_project.hosts import AllowedHosts  # noqa: E402
 from django_project.https import RequireHTTPS  # noqa: E402
+from django_project.large_headers import LimitedHeaders  # noqa: E402
 from django_project.schema import schema  # noqa: E402
 from realtime.asgi import graphql_app  # noqa: E402
 from realtime.authentication import ViewerMiddleware  # noqa: E402
@@ -68,7 +69,7 @@ application = SecurityHeaders(
             "http": URLRouter(
                 [
                     graphql_route,
-                    re_path("", LimitedBodies(django_application)),  # type: ignore[arg-type]  # ASGI
+                    re_path("", LimitedHeaders(LimitedBodies(django_application))),  # type: ignore[arg-type]  # ASGI
                 ]
             ),
             "lifespan": lifespan,

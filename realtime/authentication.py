@@ -16,6 +16,7 @@ from realtime.exceptions import TooManyConnectionsError
 from realtime.protocols.close_codes import CloseCode
 from realtime.protocols.error_codes import ErrorCode
 from realtime.sessions import LOG_IN_AGAIN
+from realtime.transports.header_limits import too_large
 from realtime.transports.http import HTTPHandler
 from realtime.transports.refusal import RefusedError
 from realtime.viewer import Viewer
@@ -42,6 +43,13 @@ class ViewerMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""
+        if name := too_large(scope):
+            if scope["type"] == "websocket":
+                await _refuse_handshake(send)
+            else:
+                refusal = RefusedError(431, f"The header {name} is too large")
+                await self._continue(refusal, scope, receive, send)
+            return
         over = self._over_websocket if scope["type"] == "websocket" else self._over_http
         await over(scope, receive, send)
 
@@ -94,8 +102,7 @@ class ViewerMiddleware:
             pass
         finally:
             await viewer.release()
-        # Before it is accepted: HTTP 403.
-        await send({"type": "websocket.close", "code": int(CloseCode.FORBIDDEN)})
+        await _refuse_handshake(send)
 
 
 class _Session(InstanceSessionWrapper):  # type: ignore[misc]  # untyped
@@ -114,6 +121,11 @@ class _Session(InstanceSessionWrapper):  # type: ignore[misc]  # untyped
             await super().send(message)
         else:
             await self.real_send(message)
+
+
+async def _refuse_handshake(send: Send) -> None:
+    # Before it is accepted: HTTP 403.
+    await send({"type": "websocket.close", "code": int(CloseCode.FORBIDDEN)})
 
 
 async def _is_identified(viewer: Viewer, scope: Scope) -> bool:

@@ -106,6 +106,7 @@ class HTTPHandler(GraphQLHTTPHandler):
             return await self.render_explorer(request, self.explorer)
         media_type = preferred(accept, (JSON, RESPONSE))
         try:
+            parameters.refuse_many(request)
             parameters.refuse_foreign(request, self._origins)
             match request.method:
                 case "PUT" if self._streams_events:

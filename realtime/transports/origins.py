@@ -21,6 +21,9 @@ MAX_REPORTED = 100
 MAX_SHOWN = 200
 """Characters of an origin that are logged."""
 
+MAX_ORIGIN = 500
+"""Characters of what may be an origin; a host name has 253 at most."""
+
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _ORIGIN = re.compile(
@@ -29,12 +32,16 @@ _ORIGIN = re.compile(
 )
 
 
-@lru_cache(maxsize=256)  # clients choose what they send, so few are kept
 def normalized(origin: str) -> str | None:
     """Return an origin as browsers write it, None if it is not an origin.
 
     That is in lower case, without the default port, and with a host name in ASCII (IDNA).
     """
+    return _normalized(origin) if len(origin) <= MAX_ORIGIN else None
+
+
+@lru_cache(maxsize=256)  # clients choose what they send, so few are kept
+def _normalized(origin: str) -> str | None:
     if (match := _ORIGIN.fullmatch(origin)) is None:
         return None
     scheme, host, port = match["scheme"].lower(), match["host"].lower(), int(match["port"] or 0)

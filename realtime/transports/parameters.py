@@ -18,6 +18,10 @@ PREFLIGHT = ("apollo-require-preflight", "x-apollo-operation-name", "graphql-pre
 """Headers that a page can send across origins only after asking the server."""
 
 
+MAX_PARAMETERS = 100
+"""Parameters that an address may have."""
+
+
 async def read(request: Request) -> Any:
     """Return the parameters of a GET or POST, not yet checked. Raises RefusedError."""
     return _query_parameters(request) if request.method == "GET" else await _body(request)
@@ -41,6 +45,12 @@ def checked(data: Any) -> dict[str, Any]:
 def _malformed(reason: str) -> RefusedError:
     """Return the refusal of JSON that is not the parameters of an operation."""
     return RefusedError(400, reason, draft_status=422)
+
+
+def refuse_many(request: Request) -> None:
+    """Refuse an address with too many parameters before they are parsed. Raises RefusedError."""
+    if request.scope["query_string"].count(b"&") >= MAX_PARAMETERS:
+        raise RefusedError(400, f"The address may have {MAX_PARAMETERS} parameters at most")
 
 
 def refuse_forgery(request: Request, origins: Origins) -> None:
