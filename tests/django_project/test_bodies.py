@@ -34,6 +34,11 @@ async def test_a_body_that_becomes_too_large_is_refused(
     assert await status(application, path, b"x" * 1_001) == 413
 
 
+async def test_a_form_that_takes_long_to_parse_is_refused(application: Any) -> None:
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    assert await status(application, "/admin/login/", b"%" * 300_000, **form) == 413
+
+
 async def test_a_body_at_the_limit_reaches_django(application: Any, settings: Any) -> None:
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000
     body = b"x" * 1_000
