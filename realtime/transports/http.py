@@ -21,7 +21,15 @@ from realtime.execution import is_request_error, operation_type, resolved, threa
 from realtime.rates import asker_in, count_operation
 from realtime.transports import parameters, reservations
 from realtime.transports.multipart import MultipartSubscriptions
-from realtime.transports.negotiation import EVENT_STREAM, HTML, JSON, RESPONSE, VARY, preferred
+from realtime.transports.negotiation import (
+    EVENT_STREAM,
+    HTML,
+    JSON,
+    PRIVATE,
+    RESPONSE,
+    VARY,
+    preferred,
+)
 from realtime.transports.origins import CrossOrigin, Origins
 from realtime.transports.refusal import RefusedError
 from realtime.transports.reservations import Reservations
@@ -95,6 +103,8 @@ class HTTPHandler(GraphQLHTTPHandler):
         """Answer one request."""
         response = await self._answer(request)
         _vary(response)
+        if request.method == "GET":
+            _keep_private(request, response)
         return response
 
     async def _answer(self, request: Request) -> Response:
@@ -192,6 +202,13 @@ class HTTPHandler(GraphQLHTTPHandler):
         return await self._reservations.operate(
             self, request, await self.extract_data_from_request(request)
         )
+
+
+def _keep_private(request: Request, response: Response) -> None:
+    """Have no cache keep an answer that may depend on who asks."""
+    headers = request.headers
+    if "cookie" in headers or "authorization" in headers:
+        response.headers.setdefault("Cache-Control", PRIVATE)
 
 
 def _vary(response: Response) -> None:

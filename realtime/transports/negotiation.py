@@ -14,6 +14,9 @@ VARY = {"Vary": "Accept, Origin"}
 """What every answer depends on, beside the address."""
 
 
+PRIVATE = "private, no-store"
+"""The Cache-Control of what depends on who asks."""
+
 MAX_ACCEPT = 1_000
 """Characters of an Accept header; a longer one says nothing. Django's parser is not linear."""
 

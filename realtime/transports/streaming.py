@@ -24,11 +24,12 @@ from realtime.exceptions import TooManyConnectionsError
 from realtime.execution import Results, begin, operation_type, single
 from realtime.protocols.error_codes import ErrorCode
 from realtime.stream import Stream
+from realtime.transports.negotiation import PRIVATE
 from realtime.transports.refusal import RefusedError
 from realtime.viewer import KEY as VIEWER
 from realtime.viewer import Viewer
 
-HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
+HEADERS = {"Cache-Control": f"{PRIVATE}, no-transform", "X-Accel-Buffering": "no"}
 """No cache, no compression and no proxy may hold a result back."""
 
 

@@ -69,7 +69,7 @@ class TestEvents:
         stream = HttpStream(app, accept=EVENTS, body=ENDLESS)
         await stream.open()
         assert stream.headers["content-type"] == "text/event-stream; charset=utf-8"
-        assert stream.headers["cache-control"] == "no-cache, no-transform"
+        assert stream.headers["cache-control"] == "private, no-store, no-transform"
         assert stream.headers["x-accel-buffering"] == "no"
         await stream.leave()
 
