@@ -109,4 +109,4 @@ $(VENV)/made: FORCE
 
 # Settings of this checkout: a secret of its own. Demo mode is not among them: `make run` alone turns it on.
 .env:
-	@$(PYTHON) -c 'import secrets; print("SECRET_KEY=" + secrets.token_urlsafe(50))' > $@
+	@umask 077; $(PYTHON) -c 'import secrets; print("SECRET_KEY=" + secrets.token_urlsafe(50))' > $@

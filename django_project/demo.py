@@ -1,6 +1,10 @@
 """Data to look at, loaded on the first start of `make run`."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from secrets import token_urlsafe
+
+from django.conf import settings
 
 from accounts.models import User
 from messaging.models import Membership, Room
@@ -42,3 +46,17 @@ def load_demo() -> str | None:
 def has_demo_users() -> bool:
     """Tell whether the users of the demo are there."""
     return User.objects.filter(username__in=USERS).count() == len(USERS)
+
+
+def private_files() -> Iterator[Path]:
+    """Make a missing SQLite file; let only its owner read it and `.env`. Yield what was changed."""
+    files = [Path(settings.ENV_FILE)]
+    database = settings.DATABASES["default"]
+    if database["ENGINE"].endswith("sqlite3"):
+        name = str(database["NAME"])
+        Path(name).touch(0o600)  # SQLite gives the files beside it the same mode
+        files += [Path(name + suffix) for suffix in ("", "-wal", "-shm")]
+    for file in files:
+        if file.is_file() and file.stat().st_mode & 0o077:
+            file.chmod(0o600)
+            yield file

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -42,6 +43,41 @@ def test_the_first_start_loads_data_and_the_second_keeps_it(environment: dict[st
         assert "password" not in server.log()
         kept = GraphQLHTTP(server.graphql_url).post('{ userId(username: "kept") }')
         assert kept == {"data": {"userId": "4"}}
+
+
+def modes(directory: Path) -> dict[str, str]:
+    return {file.name: oct(file.stat().st_mode & 0o777) for file in directory.iterdir()}
+
+
+def test_only_the_owner_reads_the_files_of_a_first_start(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    with Demo("daphne", environment) as server:
+        GraphQLHTTP(server.graphql_url).post('mutation { createUser(username: "a") { success } }')
+        assert set(modes(tmp_path)) >= {"db.sqlite3", "db.sqlite3-wal"}
+        assert set(modes(tmp_path).values()) == {"0o600"}
+        assert "readable by others" not in server.log()
+
+
+def test_only_the_owner_reads_files_that_were_there(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    for name in ("db.sqlite3", ".env"):
+        (tmp_path / name).touch()
+        (tmp_path / name).chmod(0o644)
+    environment["CLEW_ENV_FILE"] = str(tmp_path / ".env")
+    with Demo("daphne", environment) as server:
+        assert set(modes(tmp_path).values()) == {"0o600"}
+        assert server.log().count("was readable by others; now by you alone.") == 2
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not on this machine")
+def test_only_the_owner_reads_the_settings_that_make_writes(tmp_path: Path) -> None:
+    makefile = Path(__file__).resolve().parents[2] / "Makefile"
+    command = ["make", "-f", str(makefile), ".env", f"PYTHON={sys.executable}"]
+    subprocess.run(command, cwd=tmp_path, check=True, umask=0o022)
+    assert modes(tmp_path) == {".env": "0o600"}
+    assert "SECRET_KEY=" in (tmp_path / ".env").read_text()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
 
-from django_project.demo import PASSWORD, load_demo
+from django_project.demo import PASSWORD, load_demo, private_files
 
 
 class Command(BaseCommand):
@@ -29,6 +29,7 @@ class Command(BaseCommand):
                 "Demo mode is off. `make run` turns it on, and so does DEBUG=1 in the environment."
             )
         self._check_port(port)
+        self._keep_files_private()
         call_command("migrate", verbosity=0)
         if password := load_demo():
             self.stdout.write(
@@ -41,6 +42,13 @@ class Command(BaseCommand):
         # A process of its own: only under its own name does it outlive a syntax error.
         command = [sys.executable, sys.argv[0], "runserver", f"127.0.0.1:{port}"]
         os.execv(sys.executable, command)  # noqa: S606
+
+    def _keep_files_private(self) -> None:
+        try:
+            for file in private_files():
+                self.stdout.write(f"{file} was readable by others; now by you alone.")
+        except OSError as error:
+            self.stderr.write(f"{error.filename} stays as it is: {error.strerror}.")
 
     def _check_port(self, port: int) -> None:
         with socket.socket() as probe:
