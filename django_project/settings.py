@@ -168,6 +168,10 @@ MIDDLEWARE = [
 
 # django_project/headers.py and https.py read these, too, for what Django does not serve.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CLEW_HTTPS
+if CLEW_HTTPS:
+    # Browsers take these names from this host alone, over TLS: no subdomain can set them.
+    SESSION_COOKIE_NAME = "__Host-sessionid"
+    CSRF_COOKIE_NAME = "__Host-csrftoken"
 SECURE_SSL_REDIRECT = CLEW_HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^metrics$"]  # Prometheus comes from behind the proxy
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if CLEW_HTTPS else 0

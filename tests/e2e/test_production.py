@@ -36,14 +36,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         assert "Traceback" not in process.log(), process.log()
 
 
+class Response(http.client.HTTPResponse):
+    body: bytes
+
+
 def ask(
     server: ServerProcess, method: str, path: str, body: str | None = None, **headers: str
-) -> http.client.HTTPResponse:
+) -> Response:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection.response_class = Response
     try:
         connection.request(method, path, body, headers)
         response = connection.getresponse()
-        response.read()
+        assert isinstance(response, Response)
+        response.body = response.read()
     finally:
         connection.close()
     return response
@@ -97,3 +103,30 @@ def test_the_cookie_of_a_session_goes_by_https_alone(server: ServerProcess) -> N
     response = ask(server, "POST", GRAPHQL_PATH, body, **JSON, **BY_TLS)
     cookie = response.getheader("Set-Cookie") or ""
     assert {"Secure", "HttpOnly", "SameSite=Lax"} <= set(cookie.split("; "))
+
+
+def test_no_subdomain_can_set_the_cookie_of_a_session(server: ServerProcess) -> None:
+    body = json.dumps({"query": LOGIN})
+    response = ask(server, "POST", GRAPHQL_PATH, body, **JSON, **BY_TLS)
+    cookie = response.getheader("Set-Cookie") or ""
+    assert cookie.startswith("__Host-sessionid=")
+    assert {"Secure", "Path=/"} <= set(cookie.split("; "))
+    assert "domain" not in cookie.lower()
+
+
+def test_the_cookie_of_a_session_is_known_by_its_name(server: ServerProcess) -> None:
+    body = json.dumps({"query": LOGIN})
+    response = ask(server, "POST", GRAPHQL_PATH, body, **JSON, **BY_TLS)
+    cookie, _, _ = (response.getheader("Set-Cookie") or "").partition(";")
+    origin = {"Origin": f"https://127.0.0.1:{server.port}", "Cookie": cookie}
+    ask_me = json.dumps({"query": "{ me { username } }"})
+    assert json.loads(
+        ask(server, "POST", GRAPHQL_PATH, ask_me, **JSON, **BY_TLS, **origin).body
+    ) == {"data": {"me": {"username": "user_one"}}}
+
+
+@pytest.mark.parametrize(("https", "name"), [("1", "__Host-csrftoken"), ("0", "csrftoken")])
+def test_no_subdomain_can_set_the_cookie_against_forgery(https: str, name: str) -> None:
+    script = "from django.conf import settings; print(settings.CSRF_COOKIE_NAME)"
+    environment = {"SECRET_KEY": "end-to-end", "CLEW_HTTPS": https}
+    assert manage("shell", "--no-imports", "-c", script, env=environment).strip() == name
