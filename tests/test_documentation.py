@@ -2,9 +2,11 @@
 
 import re
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from graphql import parse, validate
 
@@ -66,6 +68,40 @@ def test_every_limit_is_listed_with_its_setting() -> None:
         (limit.name, setting.upper() if isinstance(setting := limit.value[0], str) else "")
         for limit in Limit
     ]
+
+
+STAGES = ["head", "handshake", "body", "frame", "document", "execution", "result", "unread"]
+LIMIT_ROW = r"^\| (\w+) \| [^|]+ \| [^|]+ \| `([\d.]+)` \| `([\w.]+)` \| `([\w/]+\.py)::(\w+)` \|$"
+
+
+def limit_rows() -> list[tuple[str, str, str, str, str]]:
+    table = text("docs/security.md").partition("### Every limit")[2].partition("\n### ")[0]
+    lines = [line for line in table.splitlines() if line.startswith("|")][2:]
+    rows = [match.groups() for line in lines if (match := re.match(LIMIT_ROW, line))]
+    assert len(rows) == len(lines) > 30, "a row of the table has another form"
+    return rows  # type: ignore[return-value]
+
+
+def test_the_table_of_limits_goes_through_the_stages_in_order() -> None:
+    stages = [stage for stage, *_ in limit_rows()]
+    assert stages == sorted(stages, key=STAGES.index)
+    assert set(stages) == set(STAGES)
+
+
+@pytest.mark.parametrize(("default", "name"), [row[1:3] for row in limit_rows()])
+def test_every_limit_of_the_table_has_its_default(default: str, name: str) -> None:
+    module, _, constant = name.rpartition(".")
+    engine = {field.name.upper(): field.default for field in fields(Settings)}
+    if module:
+        value = getattr(import_module(module), constant)
+    else:
+        value = engine[name] if name in engine else getattr(settings, name)
+    assert str(value) == default
+
+
+@pytest.mark.parametrize(("file", "test"), {row[3:] for row in limit_rows()})
+def test_every_limit_of_the_table_has_its_test(file: str, test: str) -> None:
+    assert re.search(rf"def {test}\(", text(file))
 
 
 def test_every_variable_of_the_environment_is_listed() -> None:

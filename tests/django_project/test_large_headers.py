@@ -27,5 +27,11 @@ async def test_many_ordinary_cookies_reach_django(application: Any) -> None:
     assert answer.status == 404
 
 
+async def test_many_parameters_are_refused(application: Any) -> None:
+    parameters = "&".join(["a=b"] * 1_001)
+    answer = await send(application, "POST", f"/publish-message?{parameters}")
+    assert answer.status == 400
+
+
 async def test_a_page_of_a_name_that_no_file_could_have_is_not_found(application: Any) -> None:
     assert (await send(application, "GET", f"/docs/{'a' * 5_000}.md")).status == 404
