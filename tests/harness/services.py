@@ -51,6 +51,11 @@ def pgbouncer_binary() -> Path | None:
     return _on_path("pgbouncer", "/usr/sbin/pgbouncer")
 
 
+def nginx_binary() -> Path | None:
+    """Find `nginx` on PATH, or where Debian has it."""
+    return _on_path("nginx", "/usr/sbin/nginx")
+
+
 def chromium_binary() -> Path | None:
     """Find Chromium, or else Chrome, on PATH."""
     return _on_path("chromium", "chromium-browser", "google-chrome")

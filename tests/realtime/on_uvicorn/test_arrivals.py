@@ -1,7 +1,6 @@
 """Many clients that speak or go at once, before a real Uvicorn."""
 
 import asyncio
-import datetime
 import logging
 import socket
 import ssl
@@ -15,11 +14,9 @@ from typing import Any
 
 import pytest
 import uvicorn
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from realtime.rounds import AT_ONCE
+from tests.harness.certificates import self_signed
 from tests.realtime.on_uvicorn.server import PATIENCE, served
 
 MANY = 4 * AT_ONCE
@@ -247,20 +244,7 @@ async def test_requests_of_those_who_go_are_answered(
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """Return a file with a key and a certificate of its own."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    (tmp_path / "pem").write_bytes(key.private_bytes(pem, *plain) + signed.public_bytes(pem))
-    return tmp_path / "pem"
+    return self_signed(tmp_path)
 
 
 async def test_over_tls_what_was_said_last_is_heard(
