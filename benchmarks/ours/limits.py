@@ -38,9 +38,8 @@ _numbers = count(1)
 def _code(operation: Operation) -> str | None:
     """Return what is wrong with an operation, if anything is."""
     documents = DocumentCache(schema, get_settings())
-    text, variables = operation
     try:
-        document = documents(None, {"query": _number() + text, "variables": variables})
+        document = documents(None, _parameters(operation))
     except GraphQLError as error:
         return str((error.extensions or {}).get("code"))
     errors = documents.validate(schema, document, specified_rules)
@@ -66,13 +65,18 @@ def _number() -> str:
     return f"{next(_numbers):016b}".replace("0", " ").replace("1", ",")
 
 
-async def _ask(operation: Operation) -> tuple[float, dict[str, Any]]:
-    """Return the seconds of CPU that an operation takes, and the answer."""
+def _parameters(operation: Operation) -> dict[str, Any]:
+    """Return the parameters of an operation whose document is a new one."""
     text, variables = operation
     data: dict[str, Any] = {"query": _number() + text, "variables": variables}
     if text.startswith("query A{"):
         data["operationName"] = "A"  # of several
-    body = json.dumps(data).encode()
+    return data
+
+
+async def _ask(operation: Operation) -> tuple[float, dict[str, Any]]:
+    """Return the seconds of CPU that an operation takes, and the answer."""
+    body = json.dumps(_parameters(operation)).encode()
     begin = process_time()
     answer = await post(_application, body)
     return process_time() - begin, json.loads(answer)
