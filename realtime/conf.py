@@ -147,7 +147,10 @@ class Settings:
     """Those of all who have not logged in, in one process."""
 
     operation_rate: NonNegativeFloat = 50.0
-    """Operations a second of one user, or of one address without a login; 0: any number."""
+    """Operations a second of one user; a large one counts as several; 0: any number."""
+
+    anonymous_operation_rate: PositiveFloat = 25.0
+    """Those of one address without a login, where `operation_rate` is not less."""
 
     operation_burst: Burst = 500.0
     """Operations that may come at once after a rest."""

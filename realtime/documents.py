@@ -29,6 +29,7 @@ from realtime.limits import (
 from realtime.outline import Outline, outline_of
 from realtime.protocols.error_codes import ErrorCode
 from realtime.protocols.operation import document_hash
+from realtime.rates import charge
 from realtime.trusted import TrustedDocuments
 
 MAX_ERRORS = 5
@@ -45,7 +46,8 @@ class _Entry:
     outline: Outline
     order: list[str]
     """The names of its fragments, each after those that it spreads."""
-    is_paged_by_variables: bool
+    costs: dict[str | None, int] | None
+    """What its operations cost, by their names; None where that depends on variables."""
     errors: dict[Any, list[GraphQLError]] = field(default_factory=dict)
     """What validation found, by its rules and its limit of errors."""
 
@@ -83,10 +85,11 @@ class DocumentCache:
         entry = self._entry(data["query"])
         variables = data.get("variables") or {}
         if variables:
-            check_variables(variables, self._settings)
-        if entry.is_paged_by_variables:
-            self._check_pages(entry, variables, data.get("operationName"))
-        _check_name(entry, data.get("operationName"))
+            charge(variables=check_variables(variables, self._settings))
+        name = data.get("operationName")
+        costs = self._costs_with(entry, variables, name) if entry.costs is None else entry.costs
+        _check_name(entry, name)
+        charge(cost=costs[name] if name else max(costs.values(), default=0))
         return entry.document
 
     async def resolve(self, data: dict[str, Any]) -> dict[str, Any]:
@@ -172,8 +175,10 @@ class DocumentCache:
         try:
             entry = self._checked(text)
         except GraphQLError as error:
+            charge(tokens=min(len(text) // 2, self._settings.max_tokens))  # at most so many
             self._refuse(text, error)
             raise
+        charge(tokens=entry.document.token_count)
         if len(text) <= self._settings.document_cache:
             self._keep(entry)
         return entry
@@ -187,20 +192,25 @@ class DocumentCache:
             raise
         order = in_order(outline)
         check_document(outline, order, self._settings)
-        is_paged_by_variables = any(isinstance(size, str) for size in outline.page_sizes)
-        if not is_paged_by_variables:
+        costs: dict[str | None, int] | None = None
+        if not any(isinstance(size, str) for size in outline.page_sizes):
+            costs = {}
             for operation in outline.operations:
-                cost = self._costs.of(outline, order, operation, {})
+                cost = costs[operation.name] = self._costs.of(outline, order, operation, {})
                 Limit.TOO_COSTLY.check(self._settings, cost)
         check_overlaps(outline)
-        return _Entry(text, document, outline, order, is_paged_by_variables)
+        return _Entry(text, document, outline, order, costs)
 
     def _refuse(self, text: str, error: GraphQLError) -> None:
         self._refused[text] = error.with_traceback(None)
         if len(self._refused) > MAX_REFUSED:
             self._refused.popitem(last=False)
 
-    def _check_pages(self, entry: _Entry, variables: Mapping[str, Any], name: str | None) -> None:
+    def _costs_with(
+        self, entry: _Entry, variables: Mapping[str, Any], name: str | None
+    ) -> dict[str | None, int]:
+        """Return what the operations that may be meant cost with these variables."""
+        costs: dict[str | None, int] = {}
         for operation in entry.outline.operations:
             if not name or operation.name == name:
                 sizes = {**operation.defaults, **variables}
@@ -210,6 +220,8 @@ class DocumentCache:
                 )
                 cost = self._costs.of(entry.outline, entry.order, operation, variables)
                 Limit.TOO_COSTLY.check(self._settings, cost)
+                costs[operation.name] = cost
+        return costs
 
     def _keep(self, entry: _Entry) -> None:
         self._by_text[entry.text] = entry

@@ -155,13 +155,14 @@ def check_pages(sizes: Iterable[Any], settings: Settings) -> None:
                 )
 
 
-def check_variables(variables: Mapping[str, Any], settings: Settings) -> None:
-    """Check the variables, whatever they are used for. Raises LimitError."""
+def check_variables(variables: Mapping[str, Any], settings: Settings) -> int:
+    """Check the variables, whatever they are used for; return their bytes. Raises LimitError."""
     too_deep = LimitError(Limit.VARIABLES_TOO_DEEP, MAX_NESTING, "more")
     try:
-        Limit.VARIABLES_TOO_LARGE.check(settings, len(encoded(variables)))
+        size = len(encoded(variables))
     except RecursionError:
         raise too_deep from None
+    Limit.VARIABLES_TOO_LARGE.check(settings, size)
     level: list[Any] = [variables]
     for _ in range(MAX_NESTING):
         following: list[Any] = []
@@ -173,7 +174,7 @@ def check_variables(variables: Mapping[str, Any], settings: Settings) -> None:
                 items = value.values()
             following += [item for item in items if item and item.__class__ in _CONTAINERS]
         if not following:
-            return
+            return size
         level = following
     raise too_deep
 

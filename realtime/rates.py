@@ -6,6 +6,8 @@ Counted by user, and for those who have not logged in by address, in each proces
 import asyncio
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from time import monotonic
 from typing import Any
@@ -18,6 +20,13 @@ MOST = 100_000
 
 ROUNDING = 1e-6
 """Seconds by which sums of times are off."""
+
+TOKENS, COST, VARIABLES, BYTES = 200, 300, 8 * 1024, 64 * 1024
+"""What counts as one operation: so many tokens parsed and validated anew, cost executed, bytes of
+variables, or bytes of a body.
+
+Each takes 10 ms of CPU at most, so that 50 operations a second take half of a core.
+"""
 
 
 class Rate:
@@ -39,24 +48,66 @@ class Rate:
         early = done_at - now - burst / per_second
         if early > ROUNDING:
             return early
+        self._remember(asker, done_at)
+        return 0
+
+    def charge(self, asker: Hashable, amount: float, *, per_second: float) -> None:
+        """Count so much that was done already, however early it came: what follows must wait."""
+        now = monotonic()
+        self._remember(asker, max(now, self._done_at.get(asker, now)) + amount / per_second)
+
+    def _remember(self, asker: Hashable, done_at: float) -> None:
         self._done_at[asker] = done_at
         self._done_at.move_to_end(asker)
         if len(self._done_at) > MOST:
             self._done_at.popitem(last=False)
-        return 0
 
 
 _operations = Rate()
 _messages = Rate()
 
 
+@dataclass(slots=True)
+class _Bill:
+    """What the operation of the running task has cost so far, in operations."""
+
+    asker: Hashable
+    per_second: float
+    work: float = 0.0
+    paid: float = 1.0
+
+
+_bill: ContextVar[_Bill | None] = ContextVar("bill", default=None)
+
+
 def count_operation(scope: Mapping[str, Any]) -> None:
-    """Count one operation of who asks. Raises RateLimitedError."""
+    """Count one operation of who asks. Raises RateLimitedError.
+
+    Where it turns out to be a large one, `charge` counts the rest, in the same task.
+    """
     settings = get_settings()
+    _bill.set(None)
     if rate := settings.operation_rate:
-        early = _operations.spend(asker_in(scope), per_second=rate, burst=settings.operation_burst)
+        asker = asker_in(scope)
+        if not isinstance(asker, tuple):
+            rate = min(rate, settings.anonymous_operation_rate)
+        early = _operations.spend(asker, per_second=rate, burst=settings.operation_burst)
         if early:
             raise RateLimitedError(rate, early)
+        _bill.set(_Bill(asker, rate))
+
+
+def charge(*, tokens: int = 0, cost: int = 0, variables: int = 0, body: int = 0) -> None:
+    """Count work that the operation of the running task has made, accepted or refused.
+
+    What does not go beyond the work of one operation is paid for.
+    """
+    if (bill := _bill.get()) is None:
+        return
+    bill.work += tokens / TOKENS + cost / COST + variables / VARIABLES + body / BYTES
+    if bill.work > bill.paid:
+        _operations.charge(bill.asker, bill.work - bill.paid, per_second=bill.per_second)
+        bill.paid = bill.work
 
 
 async def in_turn(scope: Mapping[str, Any]) -> None:

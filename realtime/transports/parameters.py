@@ -10,6 +10,7 @@ from starlette.requests import Request
 from realtime.conf import get_settings
 from realtime.protocols.error_codes import ErrorCode
 from realtime.protocols.operation import document_hash, fault_of_parameters, without_empty_name
+from realtime.rates import charge
 from realtime.transports.negotiation import JSON
 from realtime.transports.origins import Origins, normalized, own_origin
 from realtime.transports.refusal import RefusedError
@@ -114,10 +115,13 @@ async def _body(request: Request) -> Any:
         raise RefusedError(415, f"The body must be {JSON}, in UTF-8")
     limit = get_settings().max_body_size
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise RefusedError(413, f"The body may have {limit} bytes at most")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                raise RefusedError(413, f"The body may have {limit} bytes at most")
+    finally:
+        charge(body=len(body))
     return _parsed(body, "The body")
 
 

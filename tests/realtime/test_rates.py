@@ -17,6 +17,9 @@ from tests.realtime.streams import answer
 
 QUICK = {"query": "{ quick }"}
 
+DEAR = "{" + " ".join(f"a{n}: quick" for n in range(20)) + "}"
+"""It costs 20, and is 100 tokens of work where the document is new."""
+
 
 @pytest.fixture(autouse=True)
 def _forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,6 +133,87 @@ class TestOperations:
                 await client.query("{ quick }")
             clock[0] += 2
             await client.query("{ quick }")
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have so many tokens, and so much of cost, count as one operation."""
+    monkeypatch.setattr(rates, "TOKENS", 8)
+    monkeypatch.setattr(rates, "COST", 5)
+
+
+@pytest.mark.usefixtures("small")
+class TestLargeOperations:
+    """A large operation counts as several: what comes after it has to wait."""
+
+    @pytest.fixture(autouse=True)
+    def _ten(self, realtime_settings: Callable[..., None], clock: list[float]) -> None:
+        realtime_settings(OPERATION_RATE=1, OPERATION_BURST=10)
+
+    async def accepted(self, application: Any, query: str, **options: Any) -> int:
+        """Return how often one operation is accepted in a row, at most ten times."""
+        for times in range(10):
+            status, _ = await answer(application, "POST", body={"query": query, **options})
+            if status == 429:
+                return times
+        return 10
+
+    async def test_a_small_one_counts_once(self, application: Any) -> None:
+        assert await self.accepted(application, "{ quick }") == 10
+
+    async def test_parsing_counts_where_the_document_is_new(self, application: Any) -> None:
+        padded = "{ quick " + "# comment\n" * 100 + "}"
+        assert await self.accepted(application, padded) == 1
+
+    async def test_executing_counts_each_time(self, application: Any, clock: list[float]) -> None:
+        await answer(application, "POST", body={"query": DEAR})
+        clock[0] += 1_000
+        assert await self.accepted(application, DEAR) == 3  # of four each
+
+    @pytest.mark.parametrize(
+        "query", ["{ " * 150, "{" + "quick " * 50 + "}", "{ quick }" + "#\n" * 2_000]
+    )
+    async def test_what_a_limit_refuses_counts(self, query: str, application: Any) -> None:
+        await answer(application, "POST", body={"query": query})
+        assert (await answer(application, "POST", body=QUICK))[0] == 429
+
+    async def test_the_bytes_of_variables_count(
+        self, application: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(rates, "VARIABLES", 100)
+        variables = {"v": "x" * 1_000}
+        assert await self.accepted(application, "{ quick }", variables=variables) == 1
+
+    async def test_the_bytes_of_a_body_count(
+        self, application: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(rates, "BYTES", 100)
+        padding = {"extensions": {"padding": "x" * 1_000}}
+        assert await self.accepted(application, "{ quick }", **padding) == 1
+
+    async def test_over_a_socket(self, application: Any, subprotocol: str) -> None:
+        async with GraphQLClient(application, subprotocol=subprotocol) as client:
+            await client.query(DEAR)
+            with pytest.raises(OperationError) as caught:
+                await client.query("{ quick }")
+            assert caught.value.codes == ["RATE_LIMITED"]
+
+    async def test_what_it_counts_is_worked_off(self, application: Any, clock: list[float]) -> None:
+        await answer(application, "POST", body={"query": DEAR})
+        assert (await answer(application, "POST", body=QUICK))[0] == 429
+        clock[0] += 20
+        assert (await answer(application, "POST", body=QUICK))[0] == 200
+
+
+async def test_an_address_without_a_login_has_a_rate_of_its_own(
+    application: Any, clock: list[float], realtime_settings: Callable[..., None]
+) -> None:
+    realtime_settings(OPERATION_RATE=10, OPERATION_BURST=1, ANONYMOUS_OPERATION_RATE=1)
+    await answer(application, "POST", body=QUICK)
+    clock[0] += 0.5
+    assert (await answer(application, "POST", body=QUICK))[0] == 429
+    clock[0] += 0.5
+    assert (await answer(application, "POST", body=QUICK))[0] == 200
 
 
 async def test_messages_that_come_too_early_wait(
