@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from realtime import sessions
 from realtime.database import is_outage
-from realtime.exceptions import TooManyConnectionsError
+from realtime.exceptions import RateLimitedError, TooManyConnectionsError
 from realtime.protocols.close_codes import CloseCode
 from realtime.protocols.error_codes import ErrorCode
 from realtime.sessions import LOG_IN_AGAIN
@@ -63,6 +63,8 @@ class ViewerMiddleware:
         try:
             if not await _anonymous(scope).identify(token):
                 refusal = UNKNOWN
+        except RateLimitedError as error:
+            refusal = _too_early(error)
         except DatabaseError as error:
             refusal = _unless_it_is_away(error)
         await self._continue(refusal, scope, receive, send)
@@ -73,6 +75,8 @@ class ViewerMiddleware:
         if sessions.is_key(scope["cookies"].get(settings.SESSION_COOKIE_NAME)):
             try:
                 await viewer.identify_by_session()
+            except RateLimitedError as error:
+                refusal = _too_early(error)
             except DatabaseError as error:
                 refusal = _unless_it_is_away(error)
         await self._continue(refusal, scope, receive, send)
@@ -98,7 +102,7 @@ class ViewerMiddleware:
                 async with viewer.connected(is_let_in=False):
                     await self._app(scope, receive, send)
                     return
-        except TooManyConnectionsError:
+        except (RateLimitedError, TooManyConnectionsError):
             pass
         finally:
             await viewer.release()
@@ -138,6 +142,10 @@ async def _is_identified(viewer: Viewer, scope: Scope) -> bool:
         _unless_it_is_away(error)
         return False
     return is_known or token is None  # a cookie may have outlived its session
+
+
+def _too_early(error: RateLimitedError) -> RefusedError:
+    return RefusedError.because(429, error, {"Retry-After": str(error.retry_after)})
 
 
 def _unless_it_is_away(error: DatabaseError) -> RefusedError:

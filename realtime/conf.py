@@ -155,6 +155,9 @@ class Settings:
     operation_burst: Burst = 500.0
     """Operations that may come at once after a rest."""
 
+    unknown_token_rate: NonNegativeFloat = 10.0
+    """Tokens and cookies a second of one address that stand for nobody; 0: any number."""
+
     message_rate: NonNegativeFloat = 100.0
     """Messages a second over WebSockets, likewise; what comes too early waits; 0: any number."""
 

@@ -20,7 +20,7 @@ from realtime import draining, tasks
 from realtime.conf import get_settings
 from realtime.encoding import encoded_text
 from realtime.errors import RequestError, fault, is_outage, reported
-from realtime.exceptions import TooManyConnectionsError
+from realtime.exceptions import RateLimitedError, TooManyConnectionsError
 from realtime.execution import Results, begin
 from realtime.live_results import LiveResults
 from realtime.open_operations import OpenOperations, Room
@@ -268,7 +268,7 @@ class Connection:
             if token is not None and not await self._viewer.identify(token):
                 return LOG_IN_AGAIN
             self._viewer.let_in()
-        except TooManyConnectionsError as error:
+        except (RateLimitedError, TooManyConnectionsError) as error:
             return error.message
         return None
 

@@ -103,13 +103,13 @@ class TooManyConnectionsError(RealtimeError, GraphQLError):
 
 
 class RateLimitedError(RealtimeError, GraphQLError):
-    """Refuse an operation that comes too early."""
+    """Refuse an operation, or something else, that comes too early."""
 
-    def __init__(self, rate: float, early: float) -> None:
+    def __init__(self, rate: float, early: float, what: str = "operations") -> None:
         self.retry_after = ceil(early)
         GraphQLError.__init__(
             self,
-            f"There may be {rate:g} operations a second: try again in {self.retry_after} s.",
+            f"There may be {rate:g} {what} a second: try again in {self.retry_after} s.",
             extensions={
                 "code": ErrorCode.RATE_LIMITED,
                 "limit": rate,

@@ -43,21 +43,22 @@ class Rate:
 
         What comes too early is not counted.
         """
+        early = self.early(asker, per_second=per_second, burst=burst)
+        if not early:
+            self.charge(asker, 1, per_second=per_second)
+        return early
+
+    def early(self, asker: Hashable, *, per_second: float, burst: float) -> float:
+        """Return for how many seconds one comes too early, 0 where it does not; count nothing."""
         now = monotonic()
         done_at = max(now, self._done_at.get(asker, now)) + 1 / per_second
         early = done_at - now - burst / per_second
-        if early > ROUNDING:
-            return early
-        self._remember(asker, done_at)
-        return 0
+        return early if early > ROUNDING else 0
 
     def charge(self, asker: Hashable, amount: float, *, per_second: float) -> None:
         """Count so much that was done already, however early it came: what follows must wait."""
         now = monotonic()
-        self._remember(asker, max(now, self._done_at.get(asker, now)) + amount / per_second)
-
-    def _remember(self, asker: Hashable, done_at: float) -> None:
-        self._done_at[asker] = done_at
+        self._done_at[asker] = max(now, self._done_at.get(asker, now)) + amount / per_second
         self._done_at.move_to_end(asker)
         if len(self._done_at) > MOST:
             self._done_at.popitem(last=False)

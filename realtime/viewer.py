@@ -10,7 +10,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 from graphql import GraphQLError
 
-from realtime import places, sessions
+from realtime import guesses, places, sessions
 from realtime.database import in_database
 from realtime.exceptions import UnauthenticatedError
 from realtime.places import Place
@@ -93,12 +93,18 @@ class Viewer:
         return self._user._wrapped
 
     async def identify(self, key: object) -> bool:
-        """Become the user of the session that has this key; return whether there is one."""
+        """Become the user of the session that has this key; return whether there is one.
+
+        Raises RateLimitedError where others were tried too often at its address.
+        """
         if not sessions.is_key(key):
             return False
+        text = str(key)
+        guesses.check(text, self.address)
         async with self._changing:
             await self._be_heard_of()
             found = await self._find(key)
+            guesses.note(text, self.address, is_good=found is not None)
             if found is not None:
                 self._become(found)
         return found is not None
@@ -114,8 +120,11 @@ class Viewer:
                 return found
 
     async def identify_by_session(self) -> None:
-        """Become the user of the session in the scope."""
+        """Become the user of the session in the scope. Raises RateLimitedError as `identify`."""
+        key = self._session.session_key
+        guesses.check(key, self.address)
         user = await in_database(sessions.user_of)(self._session)
+        guesses.note(key, self.address, is_good=user.is_authenticated)
         if user.is_authenticated:
             self._be(user, self._session.session_key)
 
@@ -149,6 +158,7 @@ class Viewer:
         if self._holders:
             self.doubt()  # what it already gets, it may get as another
         token: str = found.session.session_key
+        guesses.note(token, self.address, is_good=True)
         return token
 
     def _become(self, found: Found) -> None:

@@ -2,9 +2,12 @@
 
 import tests.environment  # noqa: F401  # isort: split
 from django_project.settings import *  # noqa: F403
-from django_project.settings import INSTALLED_APPS, STORAGES
+from django_project.settings import INSTALLED_APPS, REALTIME, STORAGES
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.shelf"]
+
+# All tests share one address; those of rates set their own.
+REALTIME = {**REALTIME, "UNKNOWN_TOKEN_RATE": 0}
 
 # Enough for the tests, and fast.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
