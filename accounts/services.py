@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.http import HttpRequest
 
+from accounts.attempts import forget_failures
 from accounts.inputs import is_storable
 from accounts.models import User
 from realtime.publishing import transactional
@@ -37,8 +38,11 @@ def user_with_password(request: HttpRequest, username: str, password: str) -> Us
         return None
     user = authenticate(request, username=username, password=password)
     if getattr(request, "axes_locked_out", False):
-        raise ValidationError(settings.AXES_COOLOFF_MESSAGE)
-    return user if isinstance(user, User) else None
+        raise ValidationError(getattr(request, "clew_refusal", settings.AXES_COOLOFF_MESSAGE))
+    if not isinstance(user, User):
+        return None
+    forget_failures(request, user.username)
+    return user
 
 
 def create_user(username: str, email: str = "", password: str | None = None) -> User:

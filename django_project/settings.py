@@ -227,7 +227,7 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTHENTICATION_BACKENDS = [
-    "axes.backends.AxesStandaloneBackend",
+    "accounts.attempts.AttemptBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
@@ -245,6 +245,10 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
 CLEW_ADDRESS_FAILURE_LIMIT = 50
 """Failed logins from one address, for whatever usernames; more than one person may be behind it."""
+CLEW_USERNAME_FAILURE_LIMIT = 100
+"""Failed logins with one username, from whatever addresses, after which attempts take turns."""
+CLEW_USERNAME_RATE = 1.0
+"""Attempts a second that a process admits then, from addresses where nobody has logged in so."""
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_COOLOFF_MESSAGE = "Too many failed logins. Try again in 15 minutes."
 # Else who is locked out could be kept so by anyone at the same address.

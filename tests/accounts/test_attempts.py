@@ -1,5 +1,7 @@
 """Who fails to log in too often has to wait: in GraphQL over every transport, and in the admin."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -7,14 +9,19 @@ import pytest
 from axes.models import AccessAttempt
 from django.contrib.auth import hashers
 from django.core.checks import run_checks
+from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.attempts import client_address
+from accounts import attempts
+from accounts.attempts import BUSY, client_address
 from accounts.models import User
 from accounts.requests import django_request
+from accounts.services import user_with_password
+from realtime import rates
 from realtime.database import in_database
+from realtime.rates import Rate
 from tests.accounts.conftest import ADDRESS, Ask, Connect
 from tests.accounts.test_sessions import LOGIN
 from tests.addresses import from_address
@@ -118,6 +125,81 @@ class TestGraphQL:
         assert await answered(ask, "g") == WAIT
         assert await answered(ask, "user_two", "pass") == WAIT
         assert await answered(await connect(address="192.0.2.2"), "user_two", "pass") is None
+
+
+async def test_of_guesses_at_the_same_time_no_more_are_compared_than_may_fail(
+    users: tuple[User, User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = 0
+    encode = hashers.MD5PasswordHasher.encode
+
+    def guess() -> None:
+        request = django_request({"path": "/", "client": (ADDRESS, 5000)})
+        with suppress(ValidationError):
+            assert user_with_password(request, "user_one", "wrong") is None
+
+    def comparing(self: Any, password: str, salt: str) -> str:
+        nonlocal compared
+        compared += 1
+        if compared < 24:
+            guess()  # before this one has failed
+        return encode(self, password, salt)
+
+    monkeypatch.setattr(hashers.MD5PasswordHasher, "encode", comparing)
+    await in_database(guess)()
+    assert compared == LIMIT
+
+
+class TestGuessesFromManyAddresses:
+    """They are slowed down, and lock nobody out."""
+
+    @pytest.fixture(autouse=True)
+    def clock(self, monkeypatch: pytest.MonkeyPatch, settings: Any) -> list[float]:
+        """Hold the time still: two attempts a minute after three failures."""
+        now = [100.0]
+        monkeypatch.setattr(rates, "monotonic", lambda: now[0])
+        monkeypatch.setattr(attempts, "_slowed", Rate())
+        monkeypatch.setattr(attempts, "_familiar", attempts._Familiar())
+        settings.CLEW_USERNAME_FAILURE_LIMIT = 3
+        settings.CLEW_USERNAME_RATE = 1 / 30
+        return now
+
+    async def guess(self, connect: Connect, numbers: Iterable[int]) -> list[str | None]:
+        return [await answered(await connect(address=f"198.51.100.{n}")) for n in numbers]
+
+    async def test_they_take_turns(
+        self, connect: Connect, users: tuple[User, User], clock: list[float]
+    ) -> None:
+        assert await self.guess(connect, range(6)) == [WRONG] * 4 + [BUSY] * 2
+        clock[0] += 30
+        assert await self.guess(connect, range(6, 8)) == [WRONG, BUSY]
+
+    async def test_the_owner_gets_in_where_it_has_logged_in_before(
+        self, connect: Connect, users: tuple[User, User]
+    ) -> None:
+        assert await answered(await connect(), password="pass") is None
+        await self.guess(connect, range(6))
+        assert await answered(await connect(), password="pass") is None
+
+    async def test_the_owner_gets_a_turn_elsewhere(
+        self, connect: Connect, users: tuple[User, User], clock: list[float]
+    ) -> None:
+        await self.guess(connect, range(6))
+        clock[0] += 30
+        assert await answered(await connect(), password="pass") is None
+
+    async def test_others_are_not_slowed_down(
+        self, connect: Connect, users: tuple[User, User]
+    ) -> None:
+        await self.guess(connect, range(6))
+        ask = await connect(address="198.51.100.1")
+        assert await answered(ask, "user_two", "pass") is None
+
+    async def test_a_guess_that_had_no_turn_leaves_no_trace(
+        self, connect: Connect, users: tuple[User, User]
+    ) -> None:
+        await self.guess(connect, range(6))
+        assert await AccessAttempt.objects.acount() == 4
 
 
 async def test_several_logins_in_one_request_are_refused(
