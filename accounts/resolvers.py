@@ -1,11 +1,13 @@
 """The GraphQL of users."""
 
+from contextlib import nullcontext
 from typing import Any
 
 from ariadne import MutationType, ObjectType, QueryType
 from django.core.exceptions import ValidationError
 
-from accounts import selectors, services
+from accounts import registrations, selectors, services
+from accounts.attempts import client_address
 from accounts.models import User
 from accounts.requests import django_request
 from accounts.rights import is_self, may_all
@@ -37,10 +39,14 @@ async def resolve_user_id(_: Any, info: Info, username: str) -> str | None:
 async def resolve_create_user(
     _: Any, info: Info, username: str, password: str | None = None, email: str | None = None
 ) -> dict[str, Any]:
-    if password is None and not may_all(viewer(info), "accounts.add_user"):
+    may_add = may_all(viewer(info), "accounts.add_user")
+    if password is None and not may_add:
         return {"success": False, "errors": ["Give a password"]}
+    address = client_address(django_request(info.context["request"].scope))
+    create = in_database(services.create_user)
     try:
-        created = await in_database(services.create_user)(username, email or "", password)
+        with nullcontext() if may_add else registrations.counted(address):
+            created = await create(username, email or "", password)
     except ValidationError as error:
         return {"success": False, "errors": error.messages}
     return {"success": True, "user": created}

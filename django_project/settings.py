@@ -81,6 +81,8 @@ try:
         )
     }
     """Limits of the engine that depend on who the clients are."""
+    CLEW_REGISTRATION_RATE = env.float("CLEW_REGISTRATION_RATE", 10, validate=validate.Range(min=0))
+    """Users an hour whom one address may register."""
     CLEW_TRUSTED_ONLY = env.bool("CLEW_TRUSTED_ONLY", False)
     """Only documents that `trust_documents` has registered are accepted."""
     DATABASES = {"default": env.dj_db_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}

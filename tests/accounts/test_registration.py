@@ -2,12 +2,15 @@
 
 import unicodedata
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import patch
 
 import pytest
 
+from accounts import registrations
 from accounts.models import User
+from realtime import rates
+from realtime.rates import Rate
 from tests.accounts.conftest import Ask, Connect
 from tests.accounts.test_sessions import LOGIN
 
@@ -107,6 +110,52 @@ class TestWithoutAPassword:
     async def test_in_demo_mode_anyone_may(self, ask: Ask, settings: Any) -> None:
         settings.CLEW_DEMO = True
         assert (await ask(CREATE, name="user_three"))["createUser"]["success"]
+
+
+class TestRate:
+    """One address may register so many users, since each of them has limits of its own."""
+
+    @pytest.fixture(autouse=True)
+    def clock(self, monkeypatch: pytest.MonkeyPatch, settings: Any) -> list[float]:
+        """Hold the time still: ten an hour, two at once."""
+        now = [100.0]
+        monkeypatch.setattr(rates, "monotonic", lambda: now[0])
+        monkeypatch.setattr(registrations, "_registered", Rate())
+        monkeypatch.setattr(registrations, "BURST", 2)
+        settings.CLEW_REGISTRATION_RATE = 10
+        return now
+
+    async def register(self, ask: Ask, *names: str) -> list[list[str] | None]:
+        answers = [await ask(CREATE, **{**GOOD, "name": name}) for name in names]
+        return [answer["createUser"]["errors"] for answer in answers]
+
+    LATER: ClassVar = ["Too many registrations from here. Try again in 6 minutes."]
+
+    async def test_one_more_is_refused_and_later_admitted(
+        self, connect: Connect, clock: list[float]
+    ) -> None:
+        ask = await connect()
+        assert await self.register(ask, "one", "two", "three") == [None, None, self.LATER]
+        clock[0] += 360
+        assert await self.register(ask, "three", "four") == [None, self.LATER]
+
+    async def test_what_fails_does_not_count(self, ask: Ask) -> None:
+        assert (await self.register(ask, "", "", "", "one", "two", "three"))[3:] == [
+            None,
+            None,
+            self.LATER,
+        ]
+
+    async def test_another_address_is_not_affected(self, connect: Connect) -> None:
+        await self.register(await connect(), "one", "two")
+        assert await self.register(await connect(address="192.0.2.2"), "three") == [None]
+
+    async def test_who_may_add_users_is_not_counted(
+        self, ask: Ask, users: tuple[User, User]
+    ) -> None:
+        await User.objects.aupdate(is_staff=True, is_superuser=True)
+        await ask(LOGIN, name="user_one", password="pass")
+        assert await self.register(ask, "one", "two", "three") == [None] * 3
 
 
 class TestLongInput:

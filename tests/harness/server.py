@@ -128,6 +128,7 @@ def project_environment(env: Mapping[str, str]) -> Mapping[str, str]:
     limits = {
         "CLEW_OPERATION_RATE": "0",
         "CLEW_MESSAGE_RATE": "0",
+        "CLEW_REGISTRATION_RATE": "0",
         "CLEW_MAX_CONNECTIONS_PER_ADDRESS": "100000",
         "CLEW_MAX_ANONYMOUS_CONNECTIONS": "100000",
     }
