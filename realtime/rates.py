@@ -90,7 +90,7 @@ def count_operation(scope: Mapping[str, Any]) -> None:
     _bill.set(None)
     if rate := settings.operation_rate:
         asker = asker_in(scope)
-        if not isinstance(asker, tuple):
+        if not is_user(asker):
             rate = min(rate, settings.anonymous_operation_rate)
         early = _operations.spend(asker, per_second=rate, burst=settings.operation_burst)
         if early:
@@ -129,6 +129,11 @@ def asker_in(scope: Mapping[str, Any]) -> Hashable:
     if pk is not None:
         return "user", pk
     return network_of((scope.get("client") or ("",))[0])
+
+
+def is_user(asker: Hashable) -> bool:
+    """Tell whether who asks has logged in."""
+    return isinstance(asker, tuple)
 
 
 def network_of(address: str) -> str | None:

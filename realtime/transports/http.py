@@ -120,6 +120,7 @@ class HTTPHandler(GraphQLHTTPHandler):
             parameters.refuse_foreign(request, self._origins)
             match request.method:
                 case "PUT" if self._streams_events:
+                    _count(request)
                     return self._reservations.reserve(asker_in(request.scope))
                 case "DELETE" if self._streams_events:
                     return await self._reservations.end(request)
@@ -134,11 +135,7 @@ class HTTPHandler(GraphQLHTTPHandler):
 
     async def extract_data_from_request(self, request: Request) -> dict[str, Any]:
         """Return the parameters of the operation. Raises RefusedError."""
-        try:
-            count_operation(request.scope)
-        except RateLimitedError as error:
-            later = {"Retry-After": str(error.retry_after)}
-            raise RefusedError.because(429, error, later) from None
+        _count(request)
         data = parameters.checked(await parameters.read(request))
         data = await resolved(self.query_parser, data)
         if request.method == "GET":
@@ -209,6 +206,15 @@ def _keep_private(request: Request, response: Response) -> None:
     headers = request.headers
     if "cookie" in headers or "authorization" in headers:
         response.headers.setdefault("Cache-Control", PRIVATE)
+
+
+def _count(request: Request) -> None:
+    """Count a request as an operation. Raises RefusedError."""
+    try:
+        count_operation(request.scope)
+    except RateLimitedError as error:
+        later = {"Retry-After": str(error.retry_after)}
+        raise RefusedError.because(429, error, later) from None
 
 
 def _vary(response: Response) -> None:

@@ -4,7 +4,7 @@ Source: "single connection mode" in PROTOCOL.md of the graphql-sse library.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from functools import partial
 from secrets import token_urlsafe
@@ -21,6 +21,7 @@ from realtime.errors import RequestError
 from realtime.open_operations import OpenOperations
 from realtime.protocols.error_codes import ErrorCode
 from realtime.protocols.operation import too_many
+from realtime.rates import is_user
 from realtime.transports.refusal import RefusedError
 from realtime.transports.sse import COMMENT, event_stream, events
 from realtime.transports.streaming import Begin, Outcomes, outcomes, refusal
@@ -29,7 +30,7 @@ HEADER = "x-graphql-event-stream-token"
 PARAMETER = "token"
 
 MAX_UNOPENED = 1_000
-"""Reservations that wait for their stream; one more is refused."""
+"""Reservations that wait for their stream; for one more the oldest makes way."""
 
 MAX_UNOPENED_OF_ONE = 100
 """Those of one user, or of one address."""
@@ -63,12 +64,12 @@ class Reservations:
 
     def reserve(self, asker: Hashable) -> Response:
         """Answer a PUT: the body is the token. Raises RefusedError."""
-        unopened = [stream.asker for stream in self._streams.values() if not stream.is_open]
-        if len(unopened) >= MAX_UNOPENED or unopened.count(asker) >= MAX_UNOPENED_OF_ONE:
-            later = {"Retry-After": "10"}
-            raise RefusedError(
-                503, "Too many streams are reserved", later, code=ErrorCode.UNAVAILABLE
-            )
+        unopened = [stream for stream in self._streams.values() if not stream.is_open]
+        own = [stream for stream in unopened if stream.asker == asker]
+        if len(own) >= MAX_UNOPENED_OF_ONE:
+            own[0].make_way()
+        elif len(unopened) >= MAX_UNOPENED:
+            self._oldest_for(asker, unopened).make_way()
         token = token_urlsafe(32)
         self._streams[token] = EventStream(self, token, asker)
         return PlainTextResponse(token, 201)
@@ -110,6 +111,16 @@ class Reservations:
         """Free a token. Idempotent."""
         self._streams.pop(token, None)
 
+    def _oldest_for(self, asker: Hashable, unopened: "Sequence[EventStream]") -> "EventStream":
+        """Return who makes way: of those without a login, and only for users of users."""
+        for stream in unopened:
+            if not is_user(stream.asker):
+                return stream
+        if is_user(asker):
+            return unopened[0]
+        later = {"Retry-After": "10"}
+        raise RefusedError(503, "Too many streams are reserved", later, code=ErrorCode.UNAVAILABLE)
+
     def _stream(self, request: Request) -> "EventStream":
         stream = self._streams.get(token_of(request) or "")
         if stream is None:
@@ -130,10 +141,17 @@ class EventStream:
         self._limit = get_settings().max_operations
         self._open_operations = OpenOperations(self._limit)
         self._ended: WeakSet[asyncio.Task[None]] = WeakSet()
+        self._makes_way = asyncio.Event()
         self._waiting: asyncio.Queue[tuple[asyncio.Task[None] | None, bytes]]
         self._waiting = asyncio.Queue(MAX_WAITING)
         self._waiting.put_nowait((None, COMMENT))
         self._expiry = asyncio.create_task(self._expire(), name="event-stream expiry")
+
+    def make_way(self) -> None:
+        """End before it was opened: another has the place."""
+        self._closed = True
+        self._reservations.forget(self._token)
+        self._makes_way.set()
 
     def open(self) -> Callable[[], Awaitable[Self]]:
         """Return what begins it, for the response that is its owner from then on."""
@@ -214,5 +232,5 @@ class EventStream:
         return results
 
     async def _expire(self) -> None:
-        await asyncio.sleep(OPEN_TIMEOUT)
+        await tasks.in_time(self._makes_way.wait(), OPEN_TIMEOUT)
         await self.aclose()

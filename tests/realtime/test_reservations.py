@@ -3,12 +3,15 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from realtime import rates
 from realtime.asgi import graphql_app
 from realtime.authentication import ViewerMiddleware
+from realtime.rates import Rate
 from realtime.transports import reservations
 from tests.realtime.stranger import Stranger
 from tests.realtime.streams import HttpStream, answer
@@ -229,11 +232,88 @@ async def test_a_reservation_that_is_not_used_expires(
     assert await client.end("1") == 404
 
 
-async def test_reservations_are_limited(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reservations, "MAX_UNOPENED", 1)
-    monkeypatch.setattr(reservations, "OPEN_TIMEOUT", 0.1)
-    assert (await answer(app, "PUT"))[0] == 201
-    assert (await answer(app, "PUT"))[0] == 503
+class TestTooManyReservations:
+    """The oldest that was not opened makes way, and of users only for users."""
+
+    @pytest.fixture(autouse=True)
+    def _two(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(reservations, "MAX_UNOPENED", 2)
+
+    async def reserve(self, app: Any, who: str) -> Client:
+        """Reserve as a user, whose name is in upper case, or from an address."""
+
+        async def by(scope: Any, receive: Any, send: Any) -> None:
+            user = {"user": SimpleNamespace(pk=who)} if who.isupper() else {}
+            await app({**scope, **user, "client": (who, 1)}, receive, send)
+
+        status, token = await answer(by, "PUT")
+        assert status == 201, token
+        return Client(app, token)
+
+    async def left(self, *clients: Client) -> list[bool]:
+        """Return which reservations are still there, and give them up."""
+        there = []
+        for client in clients:
+            there.append(await client.stream.open() == 200)
+            await client.stream.leave()
+        return there
+
+    @pytest.mark.parametrize(
+        ("askers", "left"),
+        [
+            (["192.0.2.1", "192.0.2.2", "192.0.2.3"], [False, True, True]),
+            (["ONE", "192.0.2.2", "192.0.2.3"], [True, False, True]),
+            (["ONE", "192.0.2.2", "TWO"], [True, False, True]),
+            (["ONE", "TWO", "THREE"], [False, True, True]),
+        ],
+    )
+    async def test_the_oldest_makes_way(
+        self, askers: list[str], left: list[bool], app: Any
+    ) -> None:
+        clients = [await self.reserve(app, asker) for asker in askers]
+        assert await self.left(*clients) == left
+
+    async def test_nobody_displaces_users_without_a_login(self, app: Any) -> None:
+        clients = [await self.reserve(app, asker) for asker in ("ONE", "TWO")]
+        assert (await answer(app, "PUT"))[0] == 503
+        assert await self.left(*clients) == [True, True]
+
+    async def test_an_asker_displaces_its_own_first(
+        self, app: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(reservations, "MAX_UNOPENED_OF_ONE", 1)
+        askers = ("192.0.2.1", "192.0.2.2", "192.0.2.2")
+        clients = [await self.reserve(app, asker) for asker in askers]
+        assert await self.left(*clients) == [True, False, True]
+
+    async def test_a_stream_that_is_open_stays(self, app: Any) -> None:
+        client = await self.reserve(app, "192.0.2.1")
+        await client.stream.open()
+        others = [await self.reserve(app, "192.0.2.2") for _ in range(3)]
+        assert await client.operate("{ quick }") == (202, "")
+        await client.stream.leave()
+        await self.left(*others)
+
+    async def test_operations_of_the_one_that_makes_way_end(
+        self, app: Any, stranger: Stranger
+    ) -> None:
+        before = asyncio.all_tasks()
+        clients = [await self.reserve(app, "192.0.2.1") for _ in range(2)]
+        await clients[0].operate("subscription { endless }")
+        clients.append(await self.reserve(app, "192.0.2.1"))
+        await stranger.has("endless ended")
+        await self.left(*clients)
+        while asyncio.all_tasks() != before:
+            await asyncio.sleep(0)
+
+
+async def test_reservations_have_the_rate_of_operations(
+    app: Any, realtime_settings: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rates, "_operations", Rate())
+    monkeypatch.setattr(reservations, "OPEN_TIMEOUT", 0.01)
+    realtime_settings(OPERATION_RATE=0.5, OPERATION_BURST=2)
+    assert [(await answer(app, "PUT"))[0] for _ in range(3)] == [201, 201, 429]
 
 
 OURS = ("event-stream", "operation", "realtime-")
