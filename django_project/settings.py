@@ -77,6 +77,7 @@ try:
             ("MESSAGE_RATE", env.float, 100),
             ("MAX_CONNECTIONS_PER_USER", env.int, 20),
             ("MAX_CONNECTIONS_PER_ADDRESS", env.int, 100),
+            ("MAX_USER_CONNECTIONS_PER_ADDRESS", env.int, 1_000),
             ("MAX_ANONYMOUS_CONNECTIONS", env.int, 1_000),
         )
     }

@@ -143,6 +143,9 @@ class Settings:
     max_connections_per_address: NonNegativeInt = 100
     """Those of one address (of IPv6 a /64) without a login, in one process."""
 
+    max_user_connections_per_address: NonNegativeInt = 1_000
+    """Those of all users at one address, in one process."""
+
     max_anonymous_connections: NonNegativeInt = 1_000
     """Those of all who have not logged in, in one process."""
 

@@ -12,7 +12,8 @@ _taken: Counter[Hashable] = Counter()
 class Place:
     """What one connection takes up: of its user, or of those who are nobody in particular.
 
-    Of these one address has some places, and all of them together, once they are let in.
+    Of these one address has some places, and all of them together, once they are let in. The
+    users at one address have some together, too.
     """
 
     __slots__ = ("_of",)
@@ -42,20 +43,23 @@ class Place:
         self._of = ()
 
 
-def check(pk: str) -> None:
+def check(pk: str, address: Hashable) -> None:
     """Check that there is a place for one more of a user. Raises TooManyConnectionsError."""
     place = Place()
     try:
-        place.take(pk, None, is_let_in=True)
+        place.take(pk, address, is_let_in=True)
     finally:
         place.leave()
 
 
 def _shares(pk: str | None, address: Hashable, *, is_let_in: bool) -> dict[Hashable, int]:
     settings = get_settings()
-    if pk is not None:
-        return {("user", pk): settings.max_connections_per_user}
     shares: dict[Hashable, int] = {}
+    if pk is not None:
+        shares["user", pk] = settings.max_connections_per_user
+        if address is not None:
+            shares["users at", address] = settings.max_user_connections_per_address
+        return shares
     if address is not None:
         shares["address", address] = settings.max_connections_per_address
     if is_let_in:

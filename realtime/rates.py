@@ -5,14 +5,15 @@ Counted by user, and for those who have not logged in by address, in each proces
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from time import monotonic
 from typing import Any
 
-from realtime.conf import get_settings
+from realtime.conf import Settings, get_settings
 from realtime.exceptions import RateLimitedError
 
 MOST = 100_000
@@ -20,6 +21,9 @@ MOST = 100_000
 
 ROUNDING = 1e-6
 """Seconds by which sums of times are off."""
+
+USERS = 10
+"""Users whose rates add up at one address: whoever registers many has no more together."""
 
 TOKENS, COST, VARIABLES, BYTES = 200, 300, 8 * 1024, 64 * 1024
 """What counts as one operation: so many tokens parsed and validated anew, cost executed, bytes of
@@ -72,8 +76,8 @@ _messages = Rate()
 class _Bill:
     """What the operation of the running task has cost so far, in operations."""
 
-    asker: Hashable
-    per_second: float
+    payers: Sequence[tuple[Hashable, float, float]]
+    """Each with its rate and its burst: the first is who asks."""
     work: float = 0.0
     paid: float = 1.0
 
@@ -88,14 +92,27 @@ def count_operation(scope: Mapping[str, Any]) -> None:
     """
     settings = get_settings()
     _bill.set(None)
-    if rate := settings.operation_rate:
-        asker = asker_in(scope)
-        if not is_user(asker):
-            rate = min(rate, settings.anonymous_operation_rate)
-        early = _operations.spend(asker, per_second=rate, burst=settings.operation_burst)
-        if early:
-            raise RateLimitedError(rate, early)
-        _bill.set(_Bill(asker, rate))
+    if settings.operation_rate:
+        bill = _Bill(_payers(scope, settings))
+        for payer, rate, burst in bill.payers:
+            if early := _operations.early(payer, per_second=rate, burst=burst):
+                raise RateLimitedError(rate, early)
+        for payer, rate, _ in bill.payers:
+            _operations.charge(payer, 1, per_second=rate)
+        _bill.set(bill)
+
+
+def _payers(
+    scope: Mapping[str, Any], settings: Settings
+) -> Sequence[tuple[Hashable, float, float]]:
+    rate, burst = settings.operation_rate, settings.operation_burst
+    asker = asker_in(scope)
+    if not is_user(asker):
+        return ((asker, min(rate, settings.anonymous_operation_rate), burst),)
+    network = network_of((scope.get("client") or ("",))[0])
+    if network is None:
+        return ((asker, rate, burst),)
+    return ((asker, rate, burst), (("users at", network), USERS * rate, USERS * burst))
 
 
 def charge(*, tokens: int = 0, cost: int = 0, variables: int = 0, body: int = 0) -> None:
@@ -107,7 +124,8 @@ def charge(*, tokens: int = 0, cost: int = 0, variables: int = 0, body: int = 0)
         return
     bill.work += tokens / TOKENS + cost / COST + variables / VARIABLES + body / BYTES
     if bill.work > bill.paid:
-        _operations.charge(bill.asker, bill.work - bill.paid, per_second=bill.per_second)
+        for payer, rate, _ in bill.payers:
+            _operations.charge(payer, bill.work - bill.paid, per_second=rate)
         bill.paid = bill.work
 
 
@@ -136,6 +154,7 @@ def is_user(asker: Hashable) -> bool:
     return isinstance(asker, tuple)
 
 
+@lru_cache(10_000)
 def network_of(address: str) -> str | None:
     """Return the address that a client cannot change at will: of IPv6 the network, a /64.
 

@@ -133,7 +133,7 @@ class Viewer:
         async with self._changing:
             await self._be_heard_of()
             if self._place is not None and self.pk != str(user.pk):
-                places.check(str(user.pk))
+                places.check(str(user.pk), self._network)
             session = self._session if self._answers_with_cookie else sessions.opened()
             begin = in_database(sessions.begin)
             return self._renewed(await begin(session, user, address=self.address))
@@ -164,7 +164,7 @@ class Viewer:
     def _become(self, found: Found) -> None:
         before = self.pk
         if self._place is not None:
-            self._place.take(str(found.user.pk), None, is_let_in=True)
+            self._place.take(str(found.user.pk), self._network, is_let_in=True)
         self._be(found.user, found.session.session_key)
         if found.session is not self._session:
             self._session._wrapped = found.session

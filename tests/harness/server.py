@@ -130,6 +130,7 @@ def project_environment(env: Mapping[str, str]) -> Mapping[str, str]:
         "CLEW_MESSAGE_RATE": "0",
         "CLEW_REGISTRATION_RATE": "0",
         "CLEW_MAX_CONNECTIONS_PER_ADDRESS": "100000",
+        "CLEW_MAX_USER_CONNECTIONS_PER_ADDRESS": "100000",
         "CLEW_MAX_ANONYMOUS_CONNECTIONS": "100000",
     }
     return {**base, **limits, "CLEW_ENV_FILE": os.devnull, **env}

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from django.contrib.sessions.models import Session
 
+from realtime.database import in_database
 from realtime.testing import ConnectionClosedError, GraphQLClient, OperationError
 from tests.addresses import from_address
-from tests.realtime.library import Library
+from tests.realtime.library import Library, reader, token_of
 from tests.realtime.streams import HttpStream
 from tests.realtime.test_revocation import ACCEPT
 
@@ -191,6 +192,34 @@ class TestOfOneAddress:
     async def test_users_take_none(self, connect: Connect, token: str) -> None:
         for _ in range(3):
             await connect("192.0.2.1", headers={"authorization": f"Bearer {token}"})
+
+    async def test_users_have_a_limit_of_their_own_together(
+        self, connect: Connect, library: Library, user: Any, realtime_settings: Any
+    ) -> None:
+        realtime_settings(MAX_USER_CONNECTIONS_PER_ADDRESS=2)
+        tokens = [
+            await in_database(lambda name=name: token_of(reader(name)))()
+            for name in ("one", "two", "three")
+        ]
+        for token in tokens[:2]:
+            await connect("192.0.2.1", payload={"token": token})
+        with pytest.raises(ConnectionClosedError) as caught:
+            await connect("192.0.2.1", payload={"token": tokens[2]})
+        assert "2 connections" in caught.value.reason
+        headers = {"authorization": f"Bearer {tokens[2]}"}
+        async with streaming(library, address="192.0.2.1", **headers) as status:
+            assert status == 429
+        await connect("192.0.2.2", payload={"token": tokens[2]})
+
+    async def test_a_login_beyond_that_limit_is_refused(
+        self, connect: Connect, token: str, realtime_settings: Any
+    ) -> None:
+        realtime_settings(MAX_USER_CONNECTIONS_PER_ADDRESS=1)
+        await connect("192.0.2.1", payload={"token": token})
+        client = await connect("192.0.2.1")
+        with pytest.raises(OperationError) as caught:
+            await client.mutate(LOGIN)
+        assert caught.value.codes == ["TOO_MANY_CONNECTIONS"]
 
     async def test_who_logs_in_gives_its_own_back(self, connect: Connect, user: Any) -> None:
         for _ in range(3):

@@ -216,6 +216,23 @@ async def test_an_address_without_a_login_has_a_rate_of_its_own(
     assert (await answer(application, "POST", body=QUICK))[0] == 200
 
 
+async def test_users_at_one_address_share_ten_times_the_rate_of_one(
+    application: Any, clock: list[float], realtime_settings: Callable[..., None]
+) -> None:
+    realtime_settings(OPERATION_RATE=1, OPERATION_BURST=1)
+
+    async def status(pk: int, address: str) -> int:
+        async def by(scope: Any, receive: Any, send: Any) -> None:
+            scope = {**scope, "user": SimpleNamespace(pk=pk), "client": (address, 1)}
+            await application(scope, receive, send)
+
+        return (await answer(by, "POST", body=QUICK))[0]
+
+    statuses = [await status(pk, "192.0.2.1") for pk in range(11)]
+    assert statuses == [200] * 10 + [429]
+    assert await status(11, "192.0.2.2") == 200
+
+
 async def test_messages_that_come_too_early_wait(
     application: Any, subprotocol: str, realtime_settings: Callable[..., None]
 ) -> None:
