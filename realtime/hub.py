@@ -25,6 +25,9 @@ from realtime.subscription import Subscription, hand_out, resumed
 
 logger = logging.getLogger("realtime.hub")
 
+GIVE_WAY = 1.0
+"""Seconds for which a replay waits at most for live deliveries."""
+
 
 class Hub:
     """Follows the log of the topics that have subscriptions, reading it once for all of them.
@@ -45,10 +48,11 @@ class Hub:
         self._sweep_at = 0.0
         self._served: Set[str] = set()
         """The topics that had their turn, while there is too much for one."""
+        self._is_handing_out = False
         self._round = asyncio.Event()
         """Set at the end of the round of handing out that is under way."""
         self._loader = Loader()
-        self._replays = Replays(self.hand_out_first)
+        self._replays = Replays(self.hand_out_first, self._live_first)
         self._heads = Gathered(log.heads)
         self._extents = Gathered(log.extents)
 
@@ -159,6 +163,14 @@ class Hub:
             self._wake.set()
             await self._round.wait()
 
+    async def _live_first(self) -> None:
+        """Return when the live deliveries that are due were handed out, one round of them.
+
+        Not later than after some time: where the log cannot be read, replays are to fail, too.
+        """
+        if self._is_handing_out or self._topics.behind():
+            await tasks.in_time(self._round.wait(), GIVE_WAY)
+
     def _hear(self, message: doorbell.Message) -> None:
         for name, (offset, epoch) in message.heads.items():
             topic = self._topics.get(name)
@@ -190,6 +202,7 @@ class Hub:
                 async with asyncio.timeout(max(0, self._sweep_at - monotonic())):
                     await self._wake.wait()
             self._wake.clear()
+            self._is_handing_out = True
             try:
                 if monotonic() >= self._sweep_at:
                     self._sweep_at = monotonic() + interval
@@ -214,6 +227,7 @@ class Hub:
                     logger.info("The log is followed again.")
                 failing = is_closing = False
                 read_at = monotonic()
+            self._is_handing_out = False
             self._round.set()
             self._round = asyncio.Event()
 

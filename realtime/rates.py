@@ -82,6 +82,9 @@ class _Bill:
     paid: float = 1.0
 
 
+asker: ContextVar[Hashable] = ContextVar("asker", default=None)
+"""Who has asked for the operation of the running task; None where nobody has said so."""
+
 _bill: ContextVar[_Bill | None] = ContextVar("bill", default=None)
 
 
@@ -92,6 +95,7 @@ def count_operation(scope: Mapping[str, Any]) -> None:
     """
     settings = get_settings()
     _bill.set(None)
+    asker.set(asker_in(scope))
     if settings.operation_rate:
         bill = _Bill(_payers(scope, settings))
         for payer, rate, burst in bill.payers:
@@ -106,13 +110,13 @@ def _payers(
     scope: Mapping[str, Any], settings: Settings
 ) -> Sequence[tuple[Hashable, float, float]]:
     rate, burst = settings.operation_rate, settings.operation_burst
-    asker = asker_in(scope)
-    if not is_user(asker):
-        return ((asker, min(rate, settings.anonymous_operation_rate), burst),)
+    who = asker.get()
+    if not is_user(who):
+        return ((who, min(rate, settings.anonymous_operation_rate), burst),)
     network = network_of((scope.get("client") or ("",))[0])
     if network is None:
-        return ((asker, rate, burst),)
-    return ((asker, rate, burst), (("users at", network), USERS * rate, USERS * burst))
+        return ((who, rate, burst),)
+    return ((who, rate, burst), (("users at", network), USERS * rate, USERS * burst))
 
 
 def charge(*, tokens: int = 0, cost: int = 0, variables: int = 0, body: int = 0) -> None:

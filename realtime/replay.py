@@ -13,6 +13,8 @@ from realtime.database import in_database
 from realtime.delivery import Delivery, Entry, Feed, Place, Shown
 from realtime.exceptions import CursorExpiredError
 from realtime.models import Event
+from realtime.rates import asker
+from realtime.turns import Turns
 
 KEEP = 5.0
 """Seconds for which deliveries are kept: those whom a server sends away come back within these."""
@@ -22,6 +24,10 @@ MAX_KEPT = 1_000
 
 MAX_WEIGHT = 5_000_000
 """Characters of the texts in what is kept."""
+
+AT_ONCE = 2
+"""Batches that are read at once: some threads of queries are left for queries, and the thread of
+the hub gets the interpreter in time."""
 
 Key = tuple[Feed, str, int]
 """Field, topic and offset."""
@@ -49,7 +55,14 @@ class Replays:
     the results.
     """
 
-    def __init__(self, before_handing_out: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        before_handing_out: Callable[[], Awaitable[None]],
+        before_reading: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._before_reading = before_reading
+        """Awaited before each read: live deliveries go first."""
+        self._turns = Turns(AT_ONCE)
         self._before_handing_out = before_handing_out
         """Awaited after each read: something else may have to go first."""
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()
@@ -68,14 +81,33 @@ class Replays:
         if kept := self._following(feed, behind):
             return kept
         place = (feed, frozenset(behind.items()))
-        reading = self._reading.get(place)
-        if reading is None:
-            # A fresh context: it may outlive the connection that happens to ask first.
-            reading = self._reading[place] = asyncio.create_task(
-                self._read(feed, behind), name="realtime-replay", context=contextvars.Context()
-            )
-            reading.add_done_callback(lambda _: self._reading.pop(place))
-        return await tasks.result(reading)
+        if place not in self._reading:
+            await self._turns.begin(asker.get())
+            is_used = False
+            try:
+                await self._before_reading()
+                if kept := self._following(feed, behind):  # another has read it meanwhile
+                    return kept
+                if place not in self._reading:
+                    self._begin(feed, behind, place)
+                    is_used = True
+            finally:
+                if not is_used:
+                    self._turns.end()
+        return await tasks.result(self._reading[place])
+
+    def _begin(self, feed: Feed, behind: Mapping[str, Position], place: object) -> None:
+        """Begin to read, in a turn that ends with it, whoever still waits for it."""
+
+        def end(_: object) -> None:
+            del self._reading[place]
+            self._turns.end()
+
+        # A fresh context: it may outlive the connection that happens to ask first.
+        self._reading[place] = asyncio.create_task(
+            self._read(feed, behind), name="realtime-replay", context=contextvars.Context()
+        )
+        self._reading[place].add_done_callback(end)
 
     def keep(
         self, feed: Feed, events: Iterable[Event], deliveries: Iterable[Delivery]

@@ -169,7 +169,7 @@ def test_kept_entries_of_two_logs_are_not_mixed(feed: Titles) -> None:
     async def nothing() -> None:
         pass
 
-    replays = Replays(before_handing_out=nothing)
+    replays = Replays(before_handing_out=nothing, before_reading=nothing)
     for news in (events("old", 1, 2, 3), events("new", 1, 2)):
         replays.keep(feed, news, [Delivery(event, event.object_id) for event in news])
     found = replays._following(feed, {"a": Position(0, "new")})["a"]
