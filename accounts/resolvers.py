@@ -13,6 +13,7 @@ from accounts.requests import django_request
 from accounts.rights import is_self, may_all
 from accounts.viewer import Info, keep_in, log_in, log_out, viewer
 from realtime.database import in_database
+from realtime.hashing import hashed
 
 query = QueryType()
 mutation = MutationType()
@@ -43,10 +44,14 @@ async def resolve_create_user(
     if password is None and not may_add:
         return {"success": False, "errors": ["Give a password"]}
     address = client_address(django_request(info.context["request"].scope))
-    create = in_database(services.create_user)
     try:
         with nullcontext() if may_add else registrations.counted(address):
-            created = await create(username, email or "", password)
+            if password is None:
+                new = await in_database(services.new_user)(username, email or "")
+            else:
+                scope = info.context["request"].scope
+                new = await hashed(scope, services.new_user, username, email or "", password)
+            created = await in_database(services.insert)(new)
     except ValidationError as error:
         return {"success": False, "errors": error.messages}
     return {"success": True, "user": created}
@@ -54,9 +59,10 @@ async def resolve_create_user(
 
 @mutation.field("login")
 async def resolve_login(_: Any, info: Info, username: str, password: str) -> dict[str, Any]:
-    request = django_request(info.context["request"].scope)
+    scope = info.context["request"].scope
+    check = services.user_with_password
     try:
-        found = await in_database(services.user_with_password)(request, username, password)
+        found = await hashed(scope, check, django_request(scope), username, password)
     except ValidationError as error:
         return {"success": False, "errors": error.messages}
     if found is None:
@@ -74,13 +80,18 @@ async def resolve_logout(_: Any, info: Info) -> dict[str, Any]:
 async def resolve_change_password(
     _: Any, info: Info, old_password: str, new_password: str
 ) -> dict[str, Any]:
-    request = django_request(info.context["request"].scope)
-    change = in_database(services.change_password)
     try:
-        token = await keep_in(info, change(request, viewer(info), old_password, new_password))
+        token = await keep_in(info, _changed(info, old_password, new_password))
     except ValidationError as error:
         return {"success": False, "errors": error.messages}
     return {"success": True, "token": token}
+
+
+async def _changed(info: Info, old: str, new: str) -> User:
+    scope = info.context["request"].scope
+    change = services.with_new_password
+    found = await hashed(scope, change, django_request(scope), viewer(info), old, new)
+    return await in_database(services.save_password)(found)
 
 
 @user.field("email")

@@ -47,6 +47,11 @@ def user_with_password(request: HttpRequest, username: str, password: str) -> Us
 
 def create_user(username: str, email: str = "", password: str | None = None) -> User:
     """Create a user; without a password nobody can log in. Raises ValidationError."""
+    return insert(new_user(username, email, password))
+
+
+def new_user(username: str, email: str = "", password: str | None = None) -> User:
+    """Return a user that is to be inserted, with the password hashed. Raises ValidationError."""
     if len(username) > LONGEST_INPUT:
         raise ValidationError(f"The username is longer than {LONGEST_USERNAME} characters")
     user = User(
@@ -60,11 +65,16 @@ def create_user(username: str, email: str = "", password: str | None = None) -> 
     if User.objects.filter(username=user.username).exists():
         raise ValidationError("Username is taken")
     user.set_password(password)
-    return _insert(user)
+    return user
 
 
 def change_password(request: HttpRequest, user: User | None, old: str, new: str) -> User:
     """Change one's own password, which ends all sessions. Raises ValidationError."""
+    return save_password(with_new_password(request, user, old, new))
+
+
+def with_new_password(request: HttpRequest, user: User | None, old: str, new: str) -> User:
+    """Return a user whose new password is to be saved, hashed. Raises ValidationError."""
     if user is None:
         raise ValidationError("Log in first")
     found = user_with_password(request, user.username, old)
@@ -73,11 +83,12 @@ def change_password(request: HttpRequest, user: User | None, old: str, new: str)
     if errors := _faults_of_password(new, found):
         raise ValidationError(errors)
     found.set_password(new)
-    return _save_password(found)
+    return found
 
 
 @transactional
-def _insert(user: User) -> User:
+def insert(user: User) -> User:
+    """Insert a new user. Raises ValidationError where the name is taken."""
     try:
         user.save()
     except IntegrityError:  # somebody was quicker
@@ -86,7 +97,8 @@ def _insert(user: User) -> User:
 
 
 @transactional
-def _save_password(user: User) -> User:
+def save_password(user: User) -> User:
+    """Save a password, which ends all sessions."""
     user.save(update_fields=["password"])
     return user
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 
 from django.core.asgi import get_asgi_application
 
@@ -26,6 +27,7 @@ from django_project.hosts import AllowedHosts  # noqa: E402
 from django_project.https import RequireHTTPS  # noqa: E402
 from django_project.large_headers import LimitedHeaders  # noqa: E402
 from django_project.schema import schema  # noqa: E402
+from django_project.turns import InTurn, admin_login, files, pages  # noqa: E402
 from realtime.asgi import graphql_app  # noqa: E402
 from realtime.authentication import ViewerMiddleware  # noqa: E402
 from realtime.lifespan import lifespan  # noqa: E402
@@ -63,13 +65,19 @@ if settings.SECURE_SSL_REDIRECT:
 
 graphql_route = re_path(r"^graphql/?$", AllowedHosts(graphql))  # type: ignore[arg-type]  # ASGI
 
+static_path = rf"^{re.escape(settings.STATIC_URL.lstrip('/'))}"
+django: ASGIApp = django_application  # type: ignore[assignment]  # its scope is a dict
+static_files = LimitedHeaders(LimitedBodies(InTurn(django, files())))
+django_pages = LimitedHeaders(LimitedBodies(InTurn(InTurn(django, pages()), admin_login)))
+
 application = SecurityHeaders(
     ProtocolTypeRouter(
         {
             "http": URLRouter(
                 [
                     graphql_route,
-                    re_path("", LimitedHeaders(LimitedBodies(django_application))),  # type: ignore[arg-type]  # ASGI
+                    re_path(static_path, static_files),  # type: ignore[arg-type]  # ASGI
+                    re_path("", django_pages),  # type: ignore[arg-type]  # ASGI
                 ]
             ),
             "lifespan": lifespan,

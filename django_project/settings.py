@@ -75,6 +75,7 @@ try:
         for name, read, default in (
             ("OPERATION_RATE", env.float, 50),
             ("MESSAGE_RATE", env.float, 100),
+            ("HASHING_RATE", env.float, 1),
             ("MAX_CONNECTIONS_PER_USER", env.int, 20),
             ("MAX_CONNECTIONS_PER_ADDRESS", env.int, 100),
             ("MAX_USER_CONNECTIONS_PER_ADDRESS", env.int, 1_000),
@@ -97,6 +98,9 @@ if CLEW_GRAPHIQL and not CLEW_INTROSPECTION:
 DATABASE_THREADS = MUTATION_THREADS = 4
 ENGINE_THREADS = 4
 """Two of the hub and two of the permissions."""
+HASHING_THREADS = 1
+DJANGO_REQUESTS = 4
+"""Requests that Django itself serves at once, as the admin's; each has a thread of its own."""
 
 OPTIONS = DATABASES["default"].setdefault("OPTIONS", {})
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
@@ -126,8 +130,11 @@ else:
     OPTIONS["pool"] = {
         "connection_class": Connection,
         "min_size": 1,
-        # Django's own threads hold connections, too: the admin's, and those of `channels.auth`.
-        "max_size": DATABASE_THREADS + MUTATION_THREADS + ENGINE_THREADS + 4,
+        "max_size": DATABASE_THREADS
+        + MUTATION_THREADS
+        + ENGINE_THREADS
+        + HASHING_THREADS
+        + DJANGO_REQUESTS,
         "timeout": 5,
         # The pool doubles its pauses for so long: by default, until it finds a server that is
         # back only as long after as that was away. Who asks for a connection begins anew.
@@ -219,6 +226,7 @@ CHANNEL_LAYERS = {
 REALTIME |= {
     "DATABASE_THREADS": DATABASE_THREADS,
     "MUTATION_THREADS": MUTATION_THREADS,
+    "HASHING_THREADS": HASHING_THREADS,
     "SCHEMA": "django_project.schema.schema",
     "TRUSTED_ONLY": CLEW_TRUSTED_ONLY,
 }

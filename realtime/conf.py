@@ -59,6 +59,18 @@ class Settings:
     mutation_threads: PositiveInt = 4
     """Threads for that of mutations, which may wait for locks."""
 
+    hashing_threads: PositiveInt = 1
+    """Threads on which passwords are hashed; each may hold one connection."""
+
+    hashing_queue: NonNegativeInt = 20
+    """Hashes that wait for one of them; beyond, logins are refused."""
+
+    hashing_rate: NonNegativeFloat = 1.0
+    """Hashes a second for one address (of IPv6 a /64), whoever is logged in; 0: any number."""
+
+    hashing_burst: Burst = 10.0
+    """Hashes that may be asked for at once after a rest."""
+
     lock_timeout: PositiveFloat = 5.0
     """Seconds that a transaction waits for a lock on PostgreSQL."""
 

@@ -1,7 +1,7 @@
 """The way from async code to the ORM: bounded pools of long-lived threads.
 
 Mutations have threads of their own, since they may wait for locks; so have the hub and the
-permissions, which must not wait for anything that an application does.
+permissions, which must not wait for anything that an application does, and what hashes passwords.
 """
 
 import asyncio
@@ -36,6 +36,8 @@ class Threads(Enum):
     HUB = "hub"
     """What the log holds, and what live fields show of it: a few calls at a time."""
     PERMISSIONS = "permissions"
+    HASHING = "hashing"
+    """What hashes a password: see `realtime.hashing`."""
 
     @property
     def number(self) -> int:
@@ -46,6 +48,8 @@ class Threads(Enum):
                 return settings.database_threads
             case Threads.MUTATIONS:
                 return settings.mutation_threads
+            case Threads.HASHING:
+                return settings.hashing_threads
             case _:
                 return ENGINE_THREADS
 

@@ -10,6 +10,7 @@ RealtimeError
 ├── ForbiddenError        the user who is asking may not have it, or no longer
 ├── TooManyConnectionsError  of a user, or of those who have not logged in
 ├── RateLimitedError      more was asked for than in that time
+├── BusyError             too many wait already for what the client asks
 ├── MissingFromScopeError  a resolver asks the ASGI scope for what no middleware has put there
 └── ForeignDatabaseError  a published model was written to a database that has not the log
 """
@@ -115,6 +116,18 @@ class RateLimitedError(RealtimeError, GraphQLError):
                 "limit": rate,
                 "retryAfter": self.retry_after,
             },
+        )
+
+
+class BusyError(RealtimeError, GraphQLError):
+    """Refuse what costs much while too many wait for the same."""
+
+    def __init__(self) -> None:
+        self.retry_after = 1
+        GraphQLError.__init__(
+            self,
+            f"Too many clients ask for this at once: try again in {self.retry_after} s.",
+            extensions={"code": ErrorCode.UNAVAILABLE, "retryAfter": self.retry_after},
         )
 
 

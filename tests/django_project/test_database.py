@@ -13,7 +13,8 @@ from django.conf import settings
 from realtime.database import Threads
 options = settings.DATABASES["default"]["OPTIONS"]
 options["pool"].pop("connection_class")
-print(json.dumps({**options, "threads": sum(each.number for each in Threads)}))
+print(json.dumps({**options, "threads": sum(each.number for each in Threads),
+                  "requests": settings.DJANGO_REQUESTS}))
 """
 
 
@@ -25,7 +26,7 @@ def options() -> Any:
 
 
 def test_the_pool_has_a_connection_for_each_thread(options: Any) -> None:
-    assert options["pool"]["max_size"] >= options["threads"] + 4
+    assert options["pool"]["max_size"] >= options["threads"] + options["requests"]
 
 
 def test_the_options_of_the_url_go_first(options: Any) -> None:

@@ -129,6 +129,7 @@ def project_environment(env: Mapping[str, str]) -> Mapping[str, str]:
         "CLEW_OPERATION_RATE": "0",
         "CLEW_MESSAGE_RATE": "0",
         "CLEW_REGISTRATION_RATE": "0",
+        "CLEW_HASHING_RATE": "0",
         "CLEW_MAX_CONNECTIONS_PER_ADDRESS": "100000",
         "CLEW_MAX_USER_CONNECTIONS_PER_ADDRESS": "100000",
         "CLEW_MAX_ANONYMOUS_CONNECTIONS": "100000",
