@@ -82,7 +82,10 @@ async def begin(
                 return await _subscribe(handler, data, context, document)
             return await _subscribe_as(viewer, handler, data, context, document)
         if viewer is not None:
-            await viewer.clear()
+            if operation is not None and operation.operation is OperationType.MUTATION:
+                await viewer.catch_up()
+            else:
+                await viewer.clear()
     except GraphQLError as error:
         raise _refused(handler, [error]) from None
     with on(threads_of(operation.operation if operation else None)):

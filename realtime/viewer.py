@@ -235,6 +235,15 @@ class Viewer:
             await self._is_clear.wait()
         return self.generation
 
+    async def catch_up(self) -> None:
+        """Return when it is clear what it may do, by all that is committed by now.
+
+        Else a process that has ended its session would be heard of some time later.
+        """
+        if self._is_heard_of and self._key is not None:
+            await Viewers.current().catch_up()
+        await self.clear()
+
     def doubt(self) -> None:
         """Suspend all that it gets, until it was looked at anew."""
         self.generation += 1

@@ -131,6 +131,10 @@ class Viewers:
             )
         await tasks.result(self._starting)
 
+    async def catch_up(self) -> None:
+        """Return when every change of rights that is committed by now was heard of."""
+        await Hub.current().hand_out_first()
+
     async def _start(self) -> None:
         if self._looking is None:
             self._looking = asyncio.create_task(
