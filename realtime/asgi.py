@@ -8,9 +8,9 @@ from ariadne.types import ContextValue
 from graphql import GraphQLSchema
 
 from realtime.conf import get_settings
-from realtime.discretion import CodedExecutor, DiscreetExecutor
 from realtime.documents import DocumentCache
 from realtime.errors import muted, report_error
+from realtime.result_size import BoundedExecutor, DiscreetBoundedExecutor
 from realtime.transports.http import HTTPHandler
 from realtime.transports.origins import Origins
 from realtime.transports.status_codes import StatusCodes
@@ -56,7 +56,7 @@ def graphql_app(
         logger=muted,
         error_formatter=report_error,
         # graphql-core's default is made for `@defer` and `@stream`, which Ariadne refuses anyway.
-        execution_context_class=CodedExecutor if suggestions else DiscreetExecutor,
+        execution_context_class=BoundedExecutor if suggestions else DiscreetBoundedExecutor,
         http_handler=http_handler
         or HTTPHandler(allowed_origins=origins, status_codes=status_codes),
         websocket_handler=websocket_handler or WebSocketHandler(allowed_origins=origins),

@@ -137,6 +137,9 @@ class Settings:
     max_variables_size: PositiveInt = 64 * 1024
     """Bytes that the variables may have as JSON."""
 
+    max_result_size: PositiveInt = 4 * 1024 * 1024
+    """Bytes that the result of an operation, or of an event, may have as JSON."""
+
     trusted_only: bool = False
     """Whether documents must have been registered: `manage.py trust_documents`."""
 

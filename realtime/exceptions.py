@@ -9,6 +9,7 @@ RealtimeError
 ├── UnavailableError      the database cannot be reached
 ├── ForbiddenError        the user who is asking may not have it, or no longer
 ├── TooManyConnectionsError  of a user, or of those who have not logged in
+├── ResultTooLargeError   the result of an operation, or of an event, has too many bytes
 ├── RateLimitedError      more was asked for than in that time
 ├── BusyError             too many wait already for what the client asks
 ├── MissingFromScopeError  a resolver asks the ASGI scope for what no middleware has put there
@@ -100,6 +101,17 @@ class TooManyConnectionsError(RealtimeError, GraphQLError):
             self,
             f"There may be {limit} connections at once: close another.",
             extensions={"code": ErrorCode.TOO_MANY_CONNECTIONS, "limit": limit},
+        )
+
+
+class ResultTooLargeError(RealtimeError, GraphQLError):
+    """Refuse to send a result: the client asked for too much at once."""
+
+    def __init__(self, limit: int) -> None:
+        GraphQLError.__init__(
+            self,
+            f"The result has more than {limit:,} bytes: ask for less at once.",
+            extensions={"code": ErrorCode.RESULT_TOO_LARGE, "limit": limit},
         )
 
 

@@ -19,13 +19,13 @@ from graphql import (
 
 from realtime.database import Threads, on
 from realtime.documents import DocumentCache
-from realtime.encoding import encoded_text
 from realtime.errors import RequestError, is_outage, reported
-from realtime.exceptions import CursorInvalidError
+from realtime.exceptions import CursorInvalidError, ResultTooLargeError
 from realtime.live import resuming
 from realtime.live_results import LiveResults, operation_of
 from realtime.live_stream import LiveStream
 from realtime.protocols.error_codes import ErrorCode
+from realtime.result_size import encoded_result
 from realtime.stream import SourceResults, Stream
 from realtime.viewer import Viewer, viewer_of
 
@@ -94,7 +94,10 @@ async def begin(
         )
     if is_request_error(result):
         raise RequestError(result["errors"])
-    return single(result)
+    try:
+        return single(encoded_result(result).decode())
+    except ResultTooLargeError as error:
+        raise _refused(handler, [error]) from None
 
 
 def _check(data: dict[str, Any]) -> None:
@@ -115,9 +118,9 @@ def is_request_error(result: Result) -> bool:
     )
 
 
-async def single(result: Result) -> AsyncGenerator[str, None]:
-    """Yield one result, as JSON."""
-    yield encoded_text(result)
+async def single(result: str) -> AsyncGenerator[str, None]:
+    """Yield one result, which is JSON."""
+    yield result
 
 
 async def _subscribe_as(

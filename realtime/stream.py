@@ -16,7 +16,8 @@ from graphql import (
 
 from realtime.encoding import encoded_text
 from realtime.errors import RequestError, fault, is_outage, reported
-from realtime.exceptions import LoadError, UnavailableError
+from realtime.exceptions import LoadError, ResultTooLargeError, UnavailableError
+from realtime.result_size import encoded_result
 from realtime.viewer import Viewer
 
 
@@ -140,7 +141,11 @@ class Stream(ABC):
         result: dict[str, Any] = {"data": response.data}
         if response.errors:
             result["errors"] = reported(self._handler, response.errors)
-        return encoded_text(result)
+        try:
+            return encoded_result(result).decode()
+        except ResultTooLargeError as error:
+            # In the place of the event, which so is not left out without a word.
+            return encoded_text({"data": None, "errors": reported(self._handler, [error])})
 
 
 class SourceResults(Stream):

@@ -39,6 +39,7 @@ class ErrorCode(StrEnum):
     PAGE_TOO_LARGE = auto()
     VARIABLES_TOO_LARGE = auto()
     VARIABLES_TOO_DEEP = auto()
+    RESULT_TOO_LARGE = auto()
     # Limits of a client
     TOO_MANY_OPERATIONS = auto()
     TOO_MANY_CONNECTIONS = auto()

@@ -16,9 +16,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from realtime.database import on
 from realtime.encoding import encoded
-from realtime.exceptions import RateLimitedError
+from realtime.errors import reported
+from realtime.exceptions import RateLimitedError, ResultTooLargeError
 from realtime.execution import is_request_error, operation_type, resolved, threads_of
 from realtime.rates import asker_in, count_operation
+from realtime.result_size import encoded_result
 from realtime.transports import parameters, reservations
 from realtime.transports.multipart import MultipartSubscriptions
 from realtime.transports.negotiation import (
@@ -162,6 +164,11 @@ class HTTPHandler(GraphQLHTTPHandler):
             _, result = await self.execute_graphql_query(request, data)
         if is_failed := is_request_error(result):
             result.pop("data", None)
+        try:
+            body = encoded_result(result)
+        except ResultTooLargeError as error:
+            result, is_failed = {"errors": reported(self, [error])}, True
+            body = encoded(result)
         status = status_of(
             result,
             media_type=media_type,
@@ -169,7 +176,7 @@ class HTTPHandler(GraphQLHTTPHandler):
             status_codes=self._status_codes,
             is_request_error=is_failed,
         )
-        return Response(encoded(result), status, media_type=media_type)
+        return Response(body, status, media_type=media_type)
 
     async def _stream(
         self, handler: SubscriptionHandler, request: Request, data: dict[str, Any]

@@ -94,7 +94,7 @@ async def _broken(error: RequestError) -> AsyncGenerator[str, None]:
 
 def refusal(errors: list[dict[str, Any]]) -> Outcomes:
     """Return the outcomes of an operation that does not begin."""
-    return Outcomes(single({"errors": errors}))
+    return Outcomes(single(encoded_text({"errors": errors})))
 
 
 class Chunks(Protocol):
