@@ -152,6 +152,15 @@ class Settings:
     max_operations: PositiveInt = 100
     """Operations that one connection may run at once."""
 
+    max_running_per_client: PositiveInt = 50
+    """Queries and mutations of one user, or one address without a login, executed at once."""
+
+    max_unread_per_client: PositiveInt = 8 * 1024 * 1024
+    """Bytes of large results that one client may leave unread before its operations wait."""
+
+    max_unread: PositiveInt = 32 * 1024 * 1024
+    """Bytes of those of all clients; beyond, whoever has most unread is cut off."""
+
     max_connections_per_user: NonNegativeInt = 20
     """WebSockets and HTTP streams that one user may have in one process."""
 
@@ -191,7 +200,7 @@ class Settings:
     pong_timeout: PositiveFloat = 10.0
     """Seconds a WebSocket client has to take a ping, and then to send anything.
 
-    Also what the client of an HTTP stream has to take what is sent.
+    Also what an HTTP client has to take each 64 KiB of an answer.
     """
 
     connection_init_timeout: PositiveFloat = 3.0

@@ -17,6 +17,7 @@ from graphql import GraphQLError
 from starlette.websockets import WebSocket
 
 from realtime import draining, tasks
+from realtime.allowance import LARGE
 from realtime.conf import get_settings
 from realtime.encoding import encoded_text
 from realtime.errors import RequestError, fault, is_outage, reported
@@ -206,16 +207,19 @@ class Connection:
                 self._await_answer()
 
     async def _beat_slowly(self, text: str) -> None:
-        if await tasks.in_time(self._outbox.send(text), get_settings().pong_timeout):
-            self._await_answer()
-        else:
-            await self._act(self._protocol.peer_stalled())  # sending waits for readers
+        self._outbox.is_read()
+        while not await tasks.in_time(self._outbox.send(text), get_settings().pong_timeout):
+            if not self._outbox.is_read():
+                await self._act(self._protocol.peer_stalled())  # sending waits for readers
+                return
+        self._await_answer()
 
     def _await_answer(self) -> None:
         if self not in _open:
             return  # it has ended meanwhile
         if self._protocol.ANSWERS_HEARTBEAT:
             self._is_asked = True
+            self._outbox.is_read()
             _verdicts.join(self, get_settings().pong_timeout)
         else:
             _beats.join(self, get_settings().keep_alive_interval)
@@ -228,11 +232,15 @@ class Connection:
     def _answer_is_due(self) -> None:
         # Who does not read does not see the ping, either, if only that was still taken.
         stalled = self._outbox.is_stalled
-        if self._is_unread and not stalled:
+        if (self._is_unread and not stalled) or self._outbox.is_read():
             _verdicts.join(self, get_settings().pong_timeout)
             return
         events = self._protocol.peer_stalled() if stalled else self._protocol.peer_silent()
         self._spawn(self._act(events), "heartbeat")
+
+    def _stalls(self) -> None:
+        """Close: the clients of this process have left too much unread, and this one most."""
+        self._spawn(self._act(self._protocol.peer_stalled()), "unread")
 
     async def _judge(self, payload: Any) -> None:
         try:
@@ -280,7 +288,9 @@ class Connection:
             async with self._open_operations:
                 async with self._turn:
                     context = await self._get_context(payload)
-                    results = await begin(http_handler, self._websocket, payload, context)
+                    results = await begin(
+                        http_handler, self._websocket, payload, context, abort=self._stalls
+                    )
                     if not isinstance(results, Stream):
                         await self._deliver(id, payload, results)
                 if isinstance(results, Stream):
@@ -309,8 +319,12 @@ class Connection:
                 async for result in results:
                     if not self._owns(id):
                         return  # it was to end, and has taken its cancellation for something else
+                    is_large = len(result) > LARGE
                     for frame in self._protocol.next(id, result):
                         await self._outbox.send(frame.text)
+                    if is_large:
+                        del result, frame  # which are not kept while the client reads
+                        await self._outbox.taken()
             finally:
                 if self._handler.on_complete is not None:
                     await self._complete(operation)

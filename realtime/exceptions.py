@@ -10,6 +10,8 @@ RealtimeError
 ├── ForbiddenError        the user who is asking may not have it, or no longer
 ├── TooManyConnectionsError  of a user, or of those who have not logged in
 ├── ResultTooLargeError   the result of an operation, or of an event, has too many bytes
+├── TooManyRunningError   a client has as many operations executed as it may
+├── TooMuchUnreadError    a client has not read the results of its earlier operations
 ├── RateLimitedError      more was asked for than in that time
 ├── BusyError             too many wait already for what the client asks
 ├── MissingFromScopeError  a resolver asks the ASGI scope for what no middleware has put there
@@ -112,6 +114,28 @@ class ResultTooLargeError(RealtimeError, GraphQLError):
             self,
             f"The result has more than {limit:,} bytes: ask for less at once.",
             extensions={"code": ErrorCode.RESULT_TOO_LARGE, "limit": limit},
+        )
+
+
+class TooManyRunningError(RealtimeError, GraphQLError):
+    """Refuse to execute an operation that has waited for others of its client for too long."""
+
+    def __init__(self, limit: int) -> None:
+        GraphQLError.__init__(
+            self,
+            f"There may be {limit} operations executed at once: try again later.",
+            extensions={"code": ErrorCode.TOO_MANY_OPERATIONS, "limit": limit},
+        )
+
+
+class TooMuchUnreadError(RealtimeError, GraphQLError):
+    """Refuse an operation of a client that does not read what it has asked for."""
+
+    def __init__(self) -> None:
+        GraphQLError.__init__(
+            self,
+            "Earlier results have not been read: try again when they have.",
+            extensions={"code": ErrorCode.TOO_MUCH_UNREAD},
         )
 
 

@@ -1,8 +1,9 @@
 """One operation: its result, or its stream of results."""
 
-from collections.abc import AsyncGenerator, AsyncIterable
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from inspect import isawaitable
-from typing import Any
+from typing import Any, Self
 
 from ariadne.asgi.handlers.base import GraphQLHttpHandlerBase
 from ariadne.graphql import parse_query, validate_data, validate_query
@@ -17,14 +18,21 @@ from graphql import (
     get_operation_ast,
 )
 
+from realtime.allowance import Executing, Held
 from realtime.database import Threads, on
 from realtime.documents import DocumentCache
 from realtime.errors import RequestError, is_outage, reported
-from realtime.exceptions import CursorInvalidError, ResultTooLargeError
+from realtime.exceptions import (
+    CursorInvalidError,
+    ResultTooLargeError,
+    TooManyRunningError,
+    TooMuchUnreadError,
+)
 from realtime.live import resuming
 from realtime.live_results import LiveResults, operation_of
 from realtime.live_stream import LiveStream
 from realtime.protocols.error_codes import ErrorCode
+from realtime.rates import asker_in
 from realtime.result_size import encoded_result
 from realtime.stream import SourceResults, Stream
 from realtime.viewer import Viewer, viewer_of
@@ -55,14 +63,42 @@ def threads_of(type: OperationType | None) -> Threads:
     return Threads.MUTATIONS if type is OperationType.MUTATION else Threads.QUERIES
 
 
-Results = Stream | AsyncGenerator[str, None]
+class Single:
+    """One result, as JSON. Its owner frees it with `aclose()`."""
+
+    def __init__(self, result: str, held: Held | None = None) -> None:
+        self._result: str | None = result
+        self._held = held
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        if self._result is None:
+            raise StopAsyncIteration
+        result, self._result = self._result, None
+        return result
+
+    async def aclose(self) -> None:
+        """Free what is held. Idempotent."""
+        self._result = None
+        if self._held is not None:
+            self._held.free()
+
+
+Results = Stream | Single | AsyncGenerator[str, None]
 """What an operation brings, as JSON: each is what one `next` bears.
 
 An object of `data`, perhaps `errors` and `extensions`."""
 
 
 async def begin(
-    handler: GraphQLHttpHandlerBase, request: Any, data: dict[str, Any], context: Any
+    handler: GraphQLHttpHandlerBase,
+    request: Any,
+    data: dict[str, Any],
+    context: Any,
+    *,
+    abort: Callable[[], object] | None = None,
 ) -> Results:
     """Start an operation as the handler is configured to run it; return its results.
 
@@ -70,6 +106,9 @@ async def begin(
     later event; with `extensions: {"confirm": true}` its first result says so as
     `extensions.subscribed`, with `extensions.after`, a cursor, it begins there. Raises
     RequestError.
+
+    `abort` stops sending a result to a client that does not read; by default the running task
+    is cancelled.
     """
     data = await resolved(handler.query_parser, data)
     try:
@@ -88,16 +127,25 @@ async def begin(
                 await viewer.clear()
     except GraphQLError as error:
         raise _refused(handler, [error]) from None
-    with on(threads_of(operation.operation if operation else None)):
-        _, result = await handler.execute_graphql_query(
-            request, data, context_value=context, query_document=document
-        )
-    if is_request_error(result):
-        raise RequestError(result["errors"])
     try:
-        return single(encoded_result(result).decode())
-    except ResultTooLargeError as error:
+        async with Executing(asker_in(request.scope)) as held:
+            with on(threads_of(operation.operation if operation else None)):
+                _, result = await handler.execute_graphql_query(
+                    request, data, context_value=context, query_document=document
+                )
+            if is_request_error(result):
+                raise RequestError(result["errors"])
+            text = encoded_result(result).decode()
+            held.settle(len(text), abort or _cancel_task())
+            return Single(text, held)
+    except (ResultTooLargeError, TooManyRunningError, TooMuchUnreadError) as error:
         raise _refused(handler, [error]) from None
+
+
+def _cancel_task() -> Callable[[], object]:
+    task = asyncio.current_task()
+    assert task is not None
+    return task.cancel
 
 
 def _check(data: dict[str, Any]) -> None:
@@ -116,11 +164,6 @@ def is_request_error(result: Result) -> bool:
     return result.get("data") is None and not any(
         "path" in error for error in result.get("errors", ())
     )
-
-
-async def single(result: str) -> AsyncGenerator[str, None]:
-    """Yield one result, which is JSON."""
-    yield result
 
 
 async def _subscribe_as(

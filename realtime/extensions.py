@@ -5,6 +5,9 @@ from typing import Protocol
 WRITER = "realtime.writer"
 """Key in `scope["extensions"]` of a WebSocket whose frames can be written without awaiting."""
 
+BACKLOG = "realtime.backlog"
+"""Key of what says how much of that waits."""
+
 
 class Writer(Protocol):
     """Writes text frames to one accepted WebSocket."""
@@ -17,3 +20,16 @@ class Writer(Protocol):
 
     def around(self, before: str, after: str) -> "Writer":
         """Return one that puts each text between these."""
+
+
+class Backlog(Protocol):
+    """What was written to one WebSocket and the client has not taken yet."""
+
+    async def drained(self) -> None:
+        """Return when the client has taken most of what was written, or is gone."""
+
+    def progress(self) -> tuple[int, int]:
+        """Return how often the client has taken what was too much, and the bytes that wait now."""
+
+    def abort(self) -> None:
+        """Close at once, without what waits."""

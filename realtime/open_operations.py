@@ -6,6 +6,7 @@ from typing import Self
 from realtime import tasks
 from realtime.errors import RequestError
 from realtime.protocols.operation import too_many
+from realtime.waiting import Line
 
 ROOM_TIMEOUT = 10.0
 """Seconds for which a socket is not read when as many operations wait as may."""
@@ -27,12 +28,12 @@ class OpenOperations:
         self._limit = limit
         self._open = 0
         self._live: set[Task] = set()
-        self._waiting: dict[asyncio.Future[bool], None] = {}
+        self._waiting = Line()
 
     async def __aenter__(self) -> Self:
         if self._open < self._limit:
             self._open += 1
-        elif len(self._live) >= self._limit or not await self._admission():
+        elif len(self._live) >= self._limit or not await self._waiting.wait(self._leave):
             raise RequestError(too_many(self._limit))
         return self
 
@@ -44,39 +45,18 @@ class OpenOperations:
         """Note that the running operation is a subscription that receives its events now."""
         self._live.add(_current_task())
         while self._waiting and len(self._live) >= self._limit:
-            self._answer_next(False)
+            self._waiting.answer(False)
 
     def end(self, operation: Task) -> None:
         """Note that an operation was cancelled: it leaves when it has cleaned up."""
         self._live.discard(operation)
 
-    async def _admission(self) -> bool:
-        """Wait for a place; return whether there is one."""
-        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting[answer] = None
-        try:
-            return await answer
-        except asyncio.CancelledError:
-            self._waiting.pop(answer, None)
-            if not answer.cancelled() and answer.result():
-                self._leave()  # it was admitted in the same moment
-            raise
-
     def _leave(self) -> None:
         """Pass a place on."""
         while self._waiting:
-            if self._answer_next(True):
+            if self._waiting.answer(True):
                 return
         self._open -= 1
-
-    def _answer_next(self, is_admitted: bool) -> bool:
-        """Answer the operation that has waited longest; return whether it still waits."""
-        answer = next(iter(self._waiting))
-        del self._waiting[answer]
-        if answer.cancelled():
-            return False
-        answer.set_result(is_admitted)
-        return True
 
 
 class Room:

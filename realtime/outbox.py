@@ -7,8 +7,9 @@ from contextlib import suppress
 from starlette.websockets import WebSocket
 
 from realtime import eager, tasks
+from realtime.conf import get_settings
 from realtime.eager import Unfinished
-from realtime.extensions import WRITER, Writer
+from realtime.extensions import BACKLOG, WRITER, Backlog, Writer
 from realtime.protocols.close_codes import Close, CloseCode
 
 CLOSE_TIMEOUT = 1.0
@@ -16,6 +17,12 @@ CLOSE_TIMEOUT = 1.0
 
 STALL_TIMEOUT = 60.0
 """Seconds for a client that has stopped to read to learn why it is closed, if it reads again."""
+
+MUCH = 256 * 1024
+"""Bytes that are not kept for such a client."""
+
+MIN_RATE = 1024
+"""Bytes a second that a client must take."""
 
 closes: Counter[CloseCode] = Counter()
 """How often this process has closed a connection, by the code."""
@@ -27,8 +34,10 @@ class Outbox:
     def __init__(self, websocket: WebSocket) -> None:
         self._send = websocket._send  # Starlette's own `send` judges each message anew
         self._writer: Writer | None = websocket.scope.get("extensions", {}).get(WRITER)
+        self._backlog: Backlog | None = websocket.scope.get("extensions", {}).get(BACKLOG)
         self._is_closed = False
         self._sending = 0
+        self._progress = (0, 0)
 
     @property
     def is_stalled(self) -> bool:
@@ -52,6 +61,27 @@ class Outbox:
         finally:
             self._sending -= 1
 
+    async def taken(self) -> None:
+        """Return when the client has taken most of what was sent, as far as the server tells."""
+        if self._backlog is None or self._is_closed:
+            return
+        self._sending += 1
+        try:
+            await self._backlog.drained()
+        finally:
+            self._sending -= 1
+
+    def is_read(self) -> bool:
+        """Tell whether the client has taken a good part of what waits since this was last asked.
+
+        A large frame may take a slow client longer than a ping.
+        """
+        if self._backlog is None:
+            return False
+        (before, waited), self._progress = self._progress, self._backlog.progress()
+        resumed, waits = self._progress
+        return resumed != before or waited - waits >= MIN_RATE * get_settings().pong_timeout
+
     async def close(self, close: Close) -> None:
         """Close, if that was not done before."""
         if self._is_closed:
@@ -59,9 +89,12 @@ class Outbox:
         self._is_closed = True
         closes[close.code] += 1
         message = {"type": "websocket.close", "code": int(close.code), "reason": close.reason}
-        stalled = close.code is CloseCode.SLOW_CONSUMER
+        holds_much = self._backlog is not None and self._backlog.progress()[1] > MUCH
+        waits = close.code is CloseCode.SLOW_CONSUMER and not holds_much
         with suppress(OSError, RuntimeError):
-            await tasks.in_time(self._send(message), STALL_TIMEOUT if stalled else CLOSE_TIMEOUT)
+            timeout = STALL_TIMEOUT if waits else CLOSE_TIMEOUT
+            if not await tasks.in_time(self._send(message), timeout) and self._backlog is not None:
+                self._backlog.abort()
 
     def outlet(self, before: str, after: str) -> "Outlet":
         """Return where the results of the running task's operation go, in their envelope."""

@@ -4,6 +4,7 @@ They hold before the application sees anything.
 """
 
 import asyncio
+import socket
 from collections import Counter
 from collections.abc import Hashable
 from http import HTTPStatus
@@ -26,6 +27,15 @@ HEAD_TIMEOUT = 10.0
 BODY_PERIOD = 10.0
 MIN_BODY_RATE = 1024
 """Bytes a second that a body must bring, measured over each period of so many seconds."""
+
+MIN_READING_RATE = 1024
+"""Bytes a second that must be read of an answer, measured over PONG_TIMEOUT."""
+
+MAX_NOT_SENT = 64 * 1024
+NOT_SENT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+"""An option of TCP, on Linux and macOS."""
+
+TCP = socket.AF_INET, socket.AF_INET6
 
 FRAMING = 8
 """Bytes that may be spent on the framing of chunks for each byte of a body."""
@@ -62,6 +72,7 @@ class Bounded(asyncio.Protocol):
         super().connection_made(transport)
         self._begin_counting()
         self._is_open = self._refused = False
+        _keep_little(transport)
         self._address = self._limited_address()
         limit = CONNECTIONS_FACTOR * get_settings().max_connections_per_address
         if self._address is not None and _connections[self._address] >= limit:
@@ -89,6 +100,24 @@ class Bounded(asyncio.Protocol):
         overhead = self._fed - FRAMING * self._body
         if self._is_open and overhead > MAX_HEAD and not self._refused:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+    def pause_writing(self) -> None:
+        """Begin to wait for a client that has much to read."""
+        super().pause_writing()
+        self._unread = self.transport.get_write_buffer_size()
+        _unread.join(self, get_settings().pong_timeout)
+
+    def resume_writing(self) -> None:
+        """Go on writing."""
+        super().resume_writing()
+        _unread.leave(self)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that idles, at once if its client has not read the answer."""
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            super().timeout_keep_alive_handler()  # type: ignore[misc]
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -162,7 +191,7 @@ class Bounded(asyncio.Protocol):
         return None if is_proxy else network_of(self.client[0])
 
     def _leave(self) -> None:
-        for timers in (_heads, _bodies, _refused):
+        for timers in (_heads, _bodies, _refused, _unread):
             timers.leave(self)
         _connections[self._address] -= 1
         if not _connections[self._address]:
@@ -180,6 +209,13 @@ class Bounded(asyncio.Protocol):
             _bodies.join(self, BODY_PERIOD)
         else:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+
+    def _reading_is_due(self) -> None:
+        before, self._unread = self._unread, self.transport.get_write_buffer_size()
+        if before - self._unread >= MIN_READING_RATE * (timeout := get_settings().pong_timeout):
+            _unread.join(self, timeout)
+        else:
+            self.transport.abort()
 
     def _refuse(self, status: HTTPStatus) -> None:
         """Answer if nothing was answered yet; close when the client has had time to read it."""
@@ -207,7 +243,19 @@ class Bounded(asyncio.Protocol):
         _refused.join(self, LINGER)
 
 
+def _keep_little(transport: asyncio.BaseTransport) -> None:
+    """Have the kernel keep little that is not sent.
+
+    It would keep megabytes, and take more only when a third of them was sent: a slow client
+    could not be told from one that does not read.
+    """
+    connection: Any = transport.get_extra_info("socket")
+    if NOT_SENT is not None and connection is not None and connection.family in TCP:
+        connection.setsockopt(socket.IPPROTO_TCP, NOT_SENT, MAX_NOT_SENT)
+
+
 _connections: Counter[Hashable] = Counter()
 _heads: Rounds[Bounded] = Rounds(Bounded._head_is_due)
 _bodies: Rounds[Bounded] = Rounds(Bounded._body_is_due)
+_unread: Rounds[Bounded] = Rounds(Bounded._reading_is_due)
 _refused: Rounds[Bounded] = Rounds(lambda protocol: protocol.transport.abort())

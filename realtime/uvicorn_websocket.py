@@ -14,7 +14,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from realtime.arrivals import InTurn
-from realtime.extensions import WRITER
+from realtime.extensions import BACKLOG, WRITER
 from realtime.rounds import Rounds
 from realtime.uvicorn_pacing import Paced
 
@@ -24,14 +24,28 @@ _SHORT, _MEDIUM, _LONG = Struct("!BB").pack, Struct("!BBH").pack, Struct("!BBQ")
 
 
 class _Wire:
-    """One WebSocket's transport, and whether it takes frames."""
+    """One WebSocket's transport, and whether it takes frames; a `Backlog`."""
 
-    __slots__ = ("is_closed", "is_open", "transport")
+    __slots__ = ("is_closed", "is_open", "resumed", "transport", "writable")
 
-    def __init__(self, transport: WriteTransport) -> None:
+    def __init__(self, transport: WriteTransport, writable: asyncio.Event) -> None:
         self.transport = transport
+        self.writable = writable
+        self.resumed = 0
         self.is_open = True
         self.is_closed = False
+
+    async def drained(self) -> None:
+        """Return when the client has taken most of what was written, or is gone."""
+        await self.writable.wait()
+
+    def progress(self) -> tuple[int, int]:
+        """Return how often the client has taken what was too much, and the bytes that wait now."""
+        return self.resumed, self.transport.get_write_buffer_size()
+
+    def abort(self) -> None:
+        """Close at once, without what waits."""
+        self.transport.abort()
 
 
 class Writer:
@@ -117,7 +131,7 @@ class WebSocket(InTurn, Paced, WebSocketsSansIOProtocol):  # type: ignore[misc] 
     def connection_made(self, transport: BaseTransport) -> None:
         """Begin."""
         super().connection_made(transport)
-        self._wire = _Wire(self.transport)
+        self._wire = _Wire(self.transport, self.writable)
         http = self.transport.get_protocol()
         if hasattr(http, "parser"):  # which is done, and holds what holds it; so Uvicorn elsewhere
             http.parser = None
@@ -136,7 +150,7 @@ class WebSocket(InTurn, Paced, WebSocketsSansIOProtocol):  # type: ignore[misc] 
         super().handle_connect(event)
         scope: dict[str, Any] | None = getattr(self, "scope", None)
         if scope is not None:  # else it was refused
-            scope["extensions"][WRITER] = Writer(self._wire)
+            scope["extensions"].update({WRITER: Writer(self._wire), BACKLOG: self._wire})
 
     async def send(self, message: Any) -> None:
         """Send a message of the application."""
@@ -157,6 +171,7 @@ class WebSocket(InTurn, Paced, WebSocketsSansIOProtocol):  # type: ignore[misc] 
     def resume_writing(self) -> None:
         """Let writers go on."""
         super().resume_writing()
+        self._wire.resumed += 1
         self._wire.is_open = not self._wire.is_closed
 
 

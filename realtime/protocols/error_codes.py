@@ -42,6 +42,7 @@ class ErrorCode(StrEnum):
     RESULT_TOO_LARGE = auto()
     # Limits of a client
     TOO_MANY_OPERATIONS = auto()
+    TOO_MUCH_UNREAD = auto()
     TOO_MANY_CONNECTIONS = auto()
     RATE_LIMITED = auto()
     # Cursors

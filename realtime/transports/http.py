@@ -14,14 +14,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from realtime.allowance import LARGE, Executing, Held
 from realtime.database import on
 from realtime.encoding import encoded
 from realtime.errors import reported
-from realtime.exceptions import RateLimitedError, ResultTooLargeError
+from realtime.exceptions import (
+    RateLimitedError,
+    ResultTooLargeError,
+    TooManyRunningError,
+    TooMuchUnreadError,
+)
 from realtime.execution import is_request_error, operation_type, resolved, threads_of
 from realtime.rates import asker_in, count_operation
 from realtime.result_size import encoded_result
 from realtime.transports import parameters, reservations
+from realtime.transports.bodies import LargeResponse
 from realtime.transports.multipart import MultipartSubscriptions
 from realtime.transports.negotiation import (
     EVENT_STREAM,
@@ -160,8 +167,15 @@ class HTTPHandler(GraphQLHTTPHandler):
             )
         if media_type is None:
             raise RefusedError(406, f"Accept {RESPONSE}, {JSON} or {EVENT_STREAM}")
-        with on(threads_of(kind)):
-            _, result = await self.execute_graphql_query(request, data)
+        try:
+            async with Executing(asker_in(request.scope)) as held:
+                with on(threads_of(kind)):
+                    _, result = await self.execute_graphql_query(request, data)
+                return self._respond(request, result, media_type, held)
+        except (TooManyRunningError, TooMuchUnreadError) as error:
+            raise RefusedError.because(429, error, {"Retry-After": "1"}) from None
+
+    def _respond(self, request: Request, result: Any, media_type: str, held: Held) -> Response:
         if is_failed := is_request_error(result):
             result.pop("data", None)
         try:
@@ -176,7 +190,12 @@ class HTTPHandler(GraphQLHTTPHandler):
             status_codes=self._status_codes,
             is_request_error=is_failed,
         )
-        return Response(body, status, media_type=media_type)
+        held.settle(len(body))
+        if len(body) <= LARGE:
+            return Response(body, status, media_type=media_type)
+        response = LargeResponse(body, status, media_type=media_type)
+        response.held = held
+        return response
 
     async def _stream(
         self, handler: SubscriptionHandler, request: Request, data: dict[str, Any]

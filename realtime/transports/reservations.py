@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from realtime import tasks
+from realtime.allowance import LARGE
 from realtime.conf import get_settings
 from realtime.errors import RequestError
 from realtime.open_operations import OpenOperations
@@ -43,6 +44,9 @@ MAX_ID = 256
 
 MAX_WAITING = 100
 """Events that wait for the client to take them; beyond, operations wait."""
+
+
+Waiting = tuple[asyncio.Task[None] | None, bytes, asyncio.Future[None] | None]
 
 
 def token_of(request: Request) -> str | None:
@@ -142,9 +146,10 @@ class EventStream:
         self._open_operations = OpenOperations(self._limit)
         self._ended: WeakSet[asyncio.Task[None]] = WeakSet()
         self._makes_way = asyncio.Event()
-        self._waiting: asyncio.Queue[tuple[asyncio.Task[None] | None, bytes]]
-        self._waiting = asyncio.Queue(MAX_WAITING)
-        self._waiting.put_nowait((None, COMMENT))
+        self._waiting: asyncio.Queue[Waiting] = asyncio.Queue(MAX_WAITING)
+        self._waiting.put_nowait((None, COMMENT, None))
+        self._taken: asyncio.Future[None] | None = None
+        """Tells who has sent a large event that the client has taken it."""
         self._expiry = asyncio.create_task(self._expire(), name="event-stream expiry")
 
     def make_way(self) -> None:
@@ -190,7 +195,9 @@ class EventStream:
 
     async def __anext__(self) -> bytes:
         while True:
-            task, chunk = await self._waiting.get()
+            if self._taken is not None and not self._taken.done():
+                self._taken.set_result(None)
+            task, chunk, self._taken = await self._waiting.get()
             if task not in self._ended:  # else nothing more of it, its id may be used again
                 return chunk
 
@@ -208,11 +215,18 @@ class EventStream:
                 chunks = await stack.enter_async_context(aclosing(events(results, operation=id)))
                 begun.set()
                 async for chunk in chunks:
-                    await self._waiting.put((asyncio.current_task(), chunk))
+                    await self._send(chunk)
         finally:
             begun.set()
             if self._operations.get(id) is asyncio.current_task():
                 del self._operations[id]
+
+    async def _send(self, chunk: bytes) -> None:
+        """Return when there is room for an event; of a large one, when the client has taken it."""
+        taken = asyncio.get_running_loop().create_future() if len(chunk) > LARGE else None
+        await self._waiting.put((asyncio.current_task(), chunk, taken))
+        if taken is not None:
+            await taken
 
     async def _results(self, begin: Begin | None, stack: AsyncExitStack) -> Outcomes:
         """Begin an operation when there is a place for it, which the stack frees.

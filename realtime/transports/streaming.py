@@ -21,9 +21,10 @@ from realtime.conf import get_settings
 from realtime.encoding import encoded_text
 from realtime.errors import RequestError, fault, reported
 from realtime.exceptions import TooManyConnectionsError
-from realtime.execution import Results, begin, operation_type, single
+from realtime.execution import Results, Single, begin, operation_type
 from realtime.protocols.error_codes import ErrorCode
 from realtime.stream import Stream
+from realtime.transports.bodies import send_body
 from realtime.transports.negotiation import PRIVATE
 from realtime.transports.refusal import RefusedError
 from realtime.viewer import KEY as VIEWER
@@ -94,7 +95,7 @@ async def _broken(error: RequestError) -> AsyncGenerator[str, None]:
 
 def refusal(errors: list[dict[str, Any]]) -> Outcomes:
     """Return the outcomes of an operation that does not begin."""
-    return Outcomes(single(encoded_text({"errors": errors})))
+    return Outcomes(Single(encoded_text({"errors": errors})))
 
 
 class Chunks(Protocol):
@@ -188,9 +189,8 @@ class StreamedResponse(Response):
         sending = asyncio.Lock()
 
         async def write(body: bytes, *, more: bool = True) -> None:
-            # As long as a WebSocket client has to take a ping.
-            async with sending, asyncio.timeout(settings.pong_timeout):
-                await send({"type": "http.response.body", "body": body, "more_body": more})
+            async with sending:
+                await send_body(send, body, more=more)
 
         async def beat() -> None:
             while True:

@@ -32,6 +32,7 @@ from tests.harness import ENDED  # noqa: E402
 
 query, subscription = QueryType(), SubscriptionType()
 query.set_field("quick", lambda *_: "done")
+query.set_field("large", lambda *_, texts: ["\x01" * 2_000 for _ in range(texts)])
 
 
 @query.field("slow")
@@ -63,7 +64,8 @@ for name in ("endless", "flood"):
     subscription.set_field(name, lambda value, _: value)
 stranger = graphql_app(
     make_executable_schema(
-        "type Query { quick: String!  slow(seconds: Float!): String! }"
+        "type Query { quick: String!  slow(seconds: Float!): String!"
+        "  large(texts: Int!): [String!]! }"
         "type Subscription { endless: Int!  flood: String! }",
         query,
         subscription,

@@ -269,4 +269,4 @@ class TestPlaces:
         for task in reversed(tasks):
             task.cancel()
         await asyncio.wait(tasks)
-        assert (places._open, places._waiting, places._live) == (0, {}, set())
+        assert (places._open, len(places._waiting), places._live) == (0, 0, set())
