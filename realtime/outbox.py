@@ -18,8 +18,8 @@ CLOSE_TIMEOUT = 1.0
 STALL_TIMEOUT = 60.0
 """Seconds for a client that has stopped to read to learn why it is closed, if it reads again."""
 
-MUCH = 256 * 1024
-"""Bytes that are not kept for such a client."""
+MUCH = 1024 * 1024
+"""Bytes that are not kept for such a client: it is cut off, and learns nothing."""
 
 MIN_RATE = 1024
 """Bytes a second that a client must take."""

@@ -17,7 +17,7 @@ from realtime.allowance import unread
 from realtime.asgi import graphql_app
 from tests.realtime.on_uvicorn.server import PATIENCE, served, url
 
-SIZE = 2_000_000
+SIZE = 6_000_000
 QUERY = "{ large }"
 EVENTS = "text/event-stream"
 
@@ -26,7 +26,7 @@ Set = Callable[..., None]
 
 @pytest.fixture(autouse=True)
 def _in_a_hurry(realtime_settings: Set) -> None:
-    realtime_settings(PONG_TIMEOUT=0.3, KEEP_ALIVE_INTERVAL=0.1)
+    realtime_settings(PONG_TIMEOUT=0.3, KEEP_ALIVE_INTERVAL=0.1, MAX_RESULT_SIZE=2 * SIZE)
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ async def test_a_slow_reader_gets_all(accept: str, server: uvicorn.Server) -> No
         found = 0
         while found < SIZE:
             found += (await reader.read(32 * 1024)).count(b"x")
-            await asyncio.sleep(0.02)  # several times what a client has for a ping, in all
+            await asyncio.sleep(0.005)  # several times what a client has for a ping, in all
 
 
 @pytest.mark.parametrize("accept", ["application/json", EVENTS])
@@ -114,7 +114,7 @@ async def test_a_slow_reader_of_a_websocket_gets_all(server: uvicorn.Server) -> 
         async def slow_down() -> None:
             while True:
                 transport.pause_reading()
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.005)
                 transport.resume_reading()
                 await asyncio.sleep(0.001)
 
