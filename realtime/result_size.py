@@ -14,6 +14,9 @@ SHORT = 256
 """Characters of a text that is counted as it is, without looking for what JSON escapes."""
 
 
+_complete = Executor.complete_leaf_value  # `super` would be looked up for each value
+
+
 class _Bounded(Executor[Any]):
     """Stops executing when the values so far are larger than a result may be, or its client hold.
 
@@ -27,7 +30,7 @@ class _Bounded(Executor[Any]):
 
     def complete_leaf_value(self, return_type: GraphQLLeafType, result: Any) -> Any:  # type: ignore[override]  # it is called on the instance
         """Complete a scalar or enum, and count it."""
-        value = super().complete_leaf_value(return_type, result)
+        value = _complete(return_type, result)
         if type(value) is str and len(value) <= SHORT:
             self._room -= len(value) + 2
         else:
