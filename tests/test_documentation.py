@@ -99,7 +99,7 @@ def test_every_limit_of_the_table_has_its_default(default: str, name: str) -> No
     assert str(value) == default
 
 
-@pytest.mark.parametrize(("file", "test"), {row[3:] for row in limit_rows()})
+@pytest.mark.parametrize(("file", "test"), sorted({row[3:] for row in limit_rows()}))
 def test_every_limit_of_the_table_has_its_test(file: str, test: str) -> None:
     assert re.search(rf"def {test}\(", text(file))
 
