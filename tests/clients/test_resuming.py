@@ -82,7 +82,7 @@ def test_a_subscription_whose_cursor_has_expired_begins_afresh_and_tells_of_the_
         script.until("received before")
         server.kill()
         write(environment, "lost")
-        manage("reset_epochs", env=environment)
+        manage("reset_epochs", "--no-input", env=environment)
         server.start()
         assert script.until("gap") == ["gap"]
         write(environment, "after")

@@ -98,7 +98,7 @@ async def test_a_cursor_that_expired_is_told_and_the_subscription_begins_afresh(
         await expect(events(page)).to_have_count(1)
         await asyncio.to_thread(server.kill)
         await send(demo, "lost")
-        await asyncio.to_thread(manage, "reset_epochs", env=demo)
+        await asyncio.to_thread(manage, "reset_epochs", "--no-input", env=demo)
         await asyncio.to_thread(server.start)
         await expect(status(page)).to_contain_text("CURSOR_EXPIRED", timeout=10_000)
         await expect(status(page)).to_contain_text(LIVE)

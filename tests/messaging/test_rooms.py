@@ -67,7 +67,7 @@ class TestPublic:
             (HISTORY, 2),  # may one, messages
             (SNAPSHOT, 3),  # may one, head of the topic, messages
             (LISTEN, 2),  # may one, head of the topic
-            (SEND, 5),  # may one, room, message, offset, event
+            (SEND, 6),  # changes of permissions, may one, room, message, offset, event
         ],
         ids=["history", "snapshot", "subscription", "writing"],
     )

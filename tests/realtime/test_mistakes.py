@@ -207,7 +207,7 @@ class TestLoading:
         async with following(load=load) as subscription:
             await create(title="Ariadne")
             await subscription.receive()
-        assert [name.partition("_")[0] for name in threads] == ["database"]
+        assert [name.partition("_")[0] for name in threads] == ["database-hub"]
 
 
 async def _each(events: list[Event]) -> AsyncIterator[Event]:
