@@ -29,5 +29,6 @@ def test_the_limits_bound_what_an_operation_costs() -> None:
     [ours] = chosen(["ours"])
     figures = limits.measure(ours)
     assert 0 < max(figures["accepted"].values()) <= 0.25
-    assert 0 < max(figures["rejected"].values()) <= 0.03
+    # Beside each other, since the machine may be slow: they were 15 to 25 ms and 140.
+    assert 0 < max(figures["rejected"].values()) <= max(figures["accepted"].values()) / 3
     assert "1 MB of variables" in limits.report(figures["rejected"], "What they reject")
